@@ -1,0 +1,155 @@
+"""Doing a hook's work apart from the host: what it prints is kept, SIGTERM ends it, and it may get a time limit."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from hooking.exceptions import HookTimeoutError, TerminatedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any, NoReturn, TypeVar
+
+    T = TypeVar("T")
+
+LARGEST_OUTPUT = 64 * 1024
+"""Bytes of what handlers print that reach the host: the last ones."""
+
+
+def do(work: Callable[[], T], timeout: float | None) -> T:
+    """Do ``work``: in this process, or with a ``timeout`` in a child that is killed at its end."""
+    return _interruptible(work) if timeout is None else _in_child(work, timeout)
+
+
+def _interruptible(work: Callable[[], T]) -> T:
+    """Do ``work``, and let SIGTERM raise `TerminatedError` in it."""
+    signal = _signals()
+    working = True
+
+    def terminate(*_: object) -> None:
+        nonlocal working
+        if working:
+            working = False
+            raise TerminatedError("ended by SIGTERM")
+
+    signal.signal(signal.SIGTERM, terminate)
+    result = work()
+    working = False
+    return result
+
+
+def _in_child(work: Callable[[], T], timeout: float) -> T:
+    """Do ``work`` in a child with a session of its own, which is killed whole at the end of ``timeout``."""
+    import marshal
+
+    deadline = time.monotonic() + timeout
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _be_child(work, writer)
+    os.close(writer)
+    try:
+        answer = _interruptible(lambda: _read_until(deadline, reader))
+    except HookTimeoutError as error:
+        _kill_session(child)
+        raise HookTimeoutError(f"the handlers took longer than {timeout:g} s and were killed") from error
+    except TerminatedError:
+        _kill_session(child)
+        raise
+    _, status = os.waitpid(child, 0)
+    if not answer:
+        raise TerminatedError(f"the handlers' process ended without an answer (wait status {status})")
+    result: T = marshal.loads(answer)  # noqa: S302 - from our own child
+    return result
+
+
+def _be_child(work: Callable[[], Any], writer: int) -> NoReturn:
+    import marshal
+
+    try:
+        os.setsid()
+        os.register_at_fork(after_in_child=lambda: os.close(writer))
+        message = marshal.dumps(work())
+        _flush()
+        with open(writer, "wb") as stream:
+            stream.write(message)
+    finally:
+        os._exit(0)
+
+
+def _read_until(deadline: float, reader: int) -> bytes:
+    import select
+
+    chunks: list[bytes] = []
+    while True:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0 or not select.select([reader], [], [], remaining)[0]:
+            raise HookTimeoutError("timeout")
+        chunk = os.read(reader, 1 << 16)
+        if not chunk:
+            return b"".join(chunks)
+        chunks.append(chunk)
+
+
+def _signals() -> ModuleType:
+    """Return the half of `signal` that is in C: the other imports enum, which takes half as long as Python's start."""
+    return __import__("_signal")
+
+
+def _kill_session(leader: int) -> None:
+    """Kill ``leader`` and its process group. A child that hangs in the kernel is left to die when it can."""
+    try:
+        os.killpg(leader, _signals().SIGKILL)
+    except ProcessLookupError:  # it is not yet a leader
+        os.kill(leader, _signals().SIGKILL)
+    patience = time.monotonic() + 0.2
+    while not os.waitpid(leader, os.WNOHANG)[0] and time.monotonic() < patience:
+        time.sleep(0.005)
+
+
+def open_spool() -> int:
+    """Empty standard input, and let a nameless file take what is printed; return its descriptor.
+
+    It is in memory where the system offers that, since a hook has to work when disks are full.
+    """
+    if hasattr(os, "memfd_create"):
+        spool = os.memfd_create("hooking", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    else:
+        import tempfile  # FreeBSD
+
+        with tempfile.TemporaryFile() as file:
+            spool = os.dup(file.fileno())
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(spool, 1)
+    os.dup2(spool, 2)
+    return spool
+
+
+def close_spool(spool: int, stderr: int) -> str:
+    """Return the end of what was printed, and let ``stderr`` take what is printed from now on.
+
+    Processes that handlers left behind may hold the spool for years; they must not fill the memory with what nobody
+    reads any more.
+    """
+    import fcntl
+
+    _flush()
+    os.dup2(stderr, 1)
+    os.dup2(stderr, 2)
+    start = max(0, os.fstat(spool).st_size - LARGEST_OUTPUT)
+    text = os.pread(spool, LARGEST_OUTPUT, start).decode("utf-8", "backslashreplace")
+    if hasattr(fcntl, "F_ADD_SEALS"):
+        fcntl.fcntl(spool, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
+    os.close(spool)
+    return f"[{start} bytes left out]\n{text}" if start else text
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()

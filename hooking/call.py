@@ -1,0 +1,273 @@
+"""One call of a host: its context, the document it handed over, and the answer. By hand: `read_domain` and its kin."""
+
+from __future__ import annotations
+
+from hooking import _process
+from hooking.context import read_context
+from hooking.exceptions import DocumentError, PointError, ReadOnlyError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, TypeVar, Union
+
+    from hooking._process import Process
+    from hooking.context import HookContext
+    from hooking.domain import Device, Domain
+    from hooking.identity import XmlIdentity
+    from hooking.network import HookData, Network
+
+    Document = Union[Domain, Device, HookData, Any, None]
+    """What a handler gets: a typed view, the value of a JSON document, or nothing."""
+
+    View = TypeVar("View")
+
+_ROOTS = {"domain": "domain", "network": "hookData", "port": "hookData"}
+
+
+class Call:
+    """One call of a host, read as far as it is asked for.
+
+    Args:
+        process: The process that the host started.
+        context: What `read_context` said of it.
+    """
+
+    def __init__(self, process: Process, context: HookContext) -> None:
+        self.process = process
+        self.context = context
+        if context.host == "libvirt" and context.point.document:
+            context.properties_source = self._metadata
+        self._document: tuple[Document] | None = None
+        self._unchanged = b""
+        self._identity: XmlIdentity = ("", (), ())
+
+    @property
+    def carrier(self) -> str | None:
+        """The file that holds the document, or `None` for standard input and output.
+
+        Raises:
+            DocumentError: VDSM's variable that names the file is not set.
+        """
+        if self.context.host == "libvirt":
+            return None
+        variable = "_hook_json" if self._is_json else "_hook_domxml"
+        if variable not in self.process.environ:
+            raise DocumentError(f"VDSM names the document's file in the variable {variable}, which is not set")
+        return self.process.environ[variable]
+
+    @property
+    def payload(self) -> bytes:
+        """The document as the host handed it over; nothing where the hook point has none."""
+        return self.process.payload(self.carrier) if self.context.point.document else b""
+
+    @property
+    def document(self) -> Document:
+        """The document, parsed once.
+
+        Raises:
+            DocumentError: It is missing, malformed, hostile, or another than the hook point hands over.
+        """
+        if self._document is None:
+            self._document = (self._parse(),)
+            self._unchanged = self._serialise(self._document[0])
+        return self._document[0]
+
+    def reply(self, document: Document) -> bytes | None:
+        """Return what goes back to the host, or `None` if ``document`` is as the host handed it over.
+
+        Raises:
+            ReadOnlyError: It was changed where the host ignores that.
+            IdentityError: It was changed where it has to stay.
+            DocumentError: It cannot be written.
+        """
+        self.document  # noqa: B018 - what the host handed over is the reference, also for who never read it
+        data = self._serialise(document)
+        if data == self._unchanged:
+            return None
+        point = self.context.point
+        if point.reply is None:
+            message = (
+                f"the document was changed, but {self._host} ignores changes at {point.name}: do not change it there"
+            )
+            raise ReadOnlyError(message)
+        if self._is_json:
+            import json
+
+            from hooking import identity
+
+            identity.check_json(json.loads(self.payload), json.loads(data), merged=point.reply == "merged")
+        else:
+            from hooking import identity
+            from hooking.document import identify, parse
+
+            identity.check_xml(self._identity, identify(parse(data)))
+        return data
+
+    def send(self, data: bytes) -> None:
+        """Give ``data``, which `reply` returned, to the host."""
+        self.process.answer(self.carrier, data)
+        self._unchanged = data
+
+    @property
+    def _is_json(self) -> bool:
+        return self.context.point.document in ("object", "array")
+
+    @property
+    def _host(self) -> str:
+        return "VDSM" if self.context.host == "vdsm" else "libvirt"
+
+    def _parse(self) -> Document:
+        point = self.context.point
+        data = self.payload
+        if not data.strip():
+            if point.document is None or point.may_be_empty:
+                return None
+            raise DocumentError(
+                f"{self._host} hands over a document ({point.document}) at {point.name}, but nothing came"
+            )
+        if self._is_json:
+            return _parse_json(data, dict if point.document == "object" else list)
+        return self._view(data)
+
+    def _view(self, data: bytes) -> Domain | Device | HookData:
+        from hooking.document import identify, parse
+
+        kind = str(self.context.point.document)
+        root = parse(data)
+        self._identity = identify(root)
+        if kind in _ROOTS and root.tag != _ROOTS[kind]:
+            raise DocumentError(
+                f"{self._host} hands over <{_ROOTS[kind]}> at {self.context.point.name}, but <{root.tag!s}> came"
+            )
+        if kind in ("network", "port"):
+            from hooking import network
+
+            return network.PortData(root) if kind == "port" else network.HookData(root)
+        from hooking import domain
+
+        return domain.Domain(root) if kind == "domain" else domain.as_device(root)
+
+    def _serialise(self, document: Document) -> bytes:
+        if document is None:
+            return b""
+        if self._is_json:
+            return _serialise_json(document)
+        from hooking.document import serialise
+
+        return serialise(document.element, declaration=self.payload.startswith(b"<?xml"))
+
+    def _metadata(self) -> Mapping[str, str]:
+        document: Any = self.document
+        described: Domain | Network = document.network if self.context.driver == "network" else document
+        return described.metadata.custom_properties
+
+
+def _parse_json(data: bytes, expected: type) -> Any:
+    import json
+
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"the document is not JSON that VDSM writes: {error}") from error
+    if not isinstance(value, expected):
+        raise DocumentError(f"VDSM hands over a JSON {expected.__name__} here, but a {type(value).__name__} came")
+    return value
+
+
+def _serialise_json(value: object) -> bytes:
+    import json
+
+    try:
+        return json.dumps(value).encode("ascii")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DocumentError(f"the hook made a document that JSON cannot hold: {error}") from error
+
+
+_current: Call | None = None
+
+
+def _current_call() -> Call:
+    global _current  # noqa: PLW0603 - there is one call a process
+    process = _process.current()
+    if _current is None or _current.process is not process:
+        _current = Call(process, read_context(process))
+    return _current
+
+
+def current_context() -> HookContext:
+    """Return the context of this script's call.
+
+    Raises:
+        InvocationError: No host started this script.
+    """
+    return _current_call().context
+
+
+def read_domain() -> Domain:
+    """Return the domain that the host handed over, from standard input or VDSM's file; each time the same object.
+
+    Raises:
+        DocumentError: It is missing, malformed or hostile.
+        PointError: The hook point has no domain.
+    """
+    from hooking.domain import Domain
+
+    return _read(Domain)
+
+
+def read_device() -> Device | None:
+    """Return the device that VDSM handed over, or `None` at the points where it may be empty.
+
+    Raises:
+        DocumentError: It is missing, malformed or hostile.
+        PointError: The hook point has no device.
+    """
+    from hooking.domain import Device
+
+    call = _current_call()
+    return None if call.context.point.may_be_empty and call.document is None else _read(Device)
+
+
+def read_hook_data() -> HookData:
+    """Return what libvirt's network driver handed over; a `PortData` where a port is always present.
+
+    Raises:
+        DocumentError: It is missing, malformed or hostile.
+        PointError: The hook point has no network.
+    """
+    from hooking.network import HookData
+
+    return _read(HookData)
+
+
+def write_domain(domain: Domain) -> None:
+    """Give the domain back to the host, if it was changed. The next call under libvirt would be one too many.
+
+    Raises:
+        ReadOnlyError: The host ignores changes at this hook point.
+        IdentityError: The name, the UUID or the root element was changed; nothing was written.
+        DocumentError: It cannot be written.
+    """
+    _write(domain)
+
+
+def write_device(device: Device) -> None:
+    """Give the device back to VDSM, if it was changed. Errors are those of `write_domain`."""
+    _write(device)
+
+
+def _read(view: type[View]) -> View:
+    call = _current_call()
+    document = call.document
+    if not isinstance(document, view):
+        point = call.context.point
+        raise PointError(f"{point.name} hands over {point.document or 'no document'}, not a {view.__name__}")
+    return document
+
+
+def _write(document: Document) -> None:
+    call = _current_call()
+    data = call.reply(document)
+    if data is not None:
+        call.send(data)

@@ -1,0 +1,1 @@
+"""The `hooking` command."""

@@ -1,0 +1,50 @@
+"""Running programs from a hook: never through a shell, never without an end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from hooking import _process, host
+from hooking.exceptions import CommandError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+TIMEOUT: Final = 30.0
+"""Seconds that a program gets unless the caller says otherwise. The host waits all the while."""
+
+
+def run_command(
+    command: Sequence[str], *, stdin: str = "", timeout: float = TIMEOUT, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a program and return its result, with ``stdout`` and ``stderr`` as text.
+
+    Args:
+        command: The program and its arguments, each its own item.
+        stdin: Text for its standard input.
+        timeout: Seconds until it is killed.
+        check: Treat an exit status other than 0 as an error.
+
+    Raises:
+        CommandError: The program is missing, takes too long, or fails; or it is ``virsh`` or ``virt-*`` under libvirt,
+            where the daemon waits for this hook and so could never answer.
+    """
+    program = os.path.basename(command[0])
+    if (program == "virsh" or program.startswith("virt-")) and host.is_libvirt(_process.current()):
+        message = (
+            f"{program} must not be called from a hook: libvirt waits for the hook and cannot answer it (deadlock)"
+        )
+        raise CommandError(message)
+    try:
+        result = subprocess.run(command, input=stdin, timeout=timeout, check=False, capture_output=True, text=True)
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(f"{program} took longer than {timeout:g} s and was killed") from error
+    except OSError as error:
+        raise CommandError(f"{program} cannot be run: {error.strerror}") from error
+    if check and result.returncode:
+        last_words = (result.stderr.strip() or result.stdout.strip() or "(it said nothing)").splitlines()[-1]
+        raise CommandError(f"{program} failed with status {result.returncode}: {last_words}")
+    return result

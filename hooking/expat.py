@@ -1,0 +1,113 @@
+"""The hardened reader for `xml.dom.minidom` documents, without the cost of lxml."""
+
+from __future__ import annotations
+
+import io
+from xml.parsers import expat
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.expatbuilder import DefusedExpatBuilderNS
+
+from hooking.exceptions import DocumentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+    from xml.dom import minidom
+
+    from hooking.identity import XmlIdentity
+
+DEEPEST = 256
+"""Elements inside each other; libxml2 has the same limit."""
+
+_XINCLUDE = "http://www.w3.org/2001/XInclude "
+
+
+class _Builder(DefusedExpatBuilderNS):
+    _depth = 0
+
+    def __init__(self) -> None:
+        super().__init__(forbid_dtd=True)
+
+    def start_element_handler(self, name: str, attributes: Any) -> None:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise DocumentError(
+                f"the document has more than {DEEPEST} elements inside each other; no host writes such a one"
+            )
+        if name.startswith(_XINCLUDE):
+            raise DocumentError("the document asks to include another (XInclude); no host writes such a one")
+        super().start_element_handler(name, attributes)
+
+    def end_element_handler(self, name: str) -> None:
+        self._depth -= 1
+        super().end_element_handler(name)
+
+
+def parse(data: bytes) -> minidom.Document:
+    """Parse ``data``.
+
+    Raises:
+        DocumentError: It has a DOCTYPE, entities, external parts, XInclude, or is absurdly deep.
+        xml.parsers.expat.ExpatError: It is not well-formed, or empty.
+    """
+    try:
+        document: minidom.Document = _Builder().parseString(data)
+    except DefusedXmlException as error:
+        raise DocumentError(
+            f"the document has a DOCTYPE or entities; no host writes such a one ({type(error).__name__})"
+        ) from error
+    return document
+
+
+def serialise(document: minidom.Document) -> bytes:
+    """Return the bytes of ``document``, with an XML declaration."""
+    writer = _Writer()
+    document.writexml(writer, encoding="utf-8")
+    return writer.getvalue().encode("utf-8", "xmlcharrefreplace")
+
+
+class _Writer(io.StringIO):
+    """Keeps line breaks and tabs in attributes; minidom before Python 3.13 writes them so that readers see blanks."""
+
+    _in_attribute = False
+
+    def write(self, text: str) -> int:
+        """Write ``text``: where the last one opened an attribute, it is the value."""
+        if self._in_attribute:
+            text = text.replace("\t", "&#9;").replace("\n", "&#10;").replace("\r", "&#13;")
+        self._in_attribute = text.endswith('="')
+        return super().write(text)
+
+
+def identify(data: bytes) -> XmlIdentity:
+    """Return what an edit must leave as it was in the document ``data``, without building it.
+
+    Raises:
+        DocumentError: It is not well-formed.
+    """
+    path: list[str] = []
+    root: list[str] = []
+    texts: dict[str, list[str]] = {"name": [], "uuid": []}
+
+    def start(tag: str, _: object) -> None:
+        path.append(tag)
+        if len(path) == 1:
+            root.append(tag)
+        if len(path) == 2 and tag in texts:  # noqa: PLR2004
+            texts[tag].append("")
+
+    def text(data: str) -> None:
+        if len(path) > 1 and path[1] in texts:
+            texts[path[1]][-1] += data
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _: path.pop()
+    parser.CharacterDataHandler = text
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as error:
+        raise DocumentError(f"the hook made a document that is not XML: {error}") from error
+    is_domain = root == ["domain"]
+    return root[0], tuple(texts["name"]) if is_domain else (), tuple(texts["uuid"]) if is_domain else ()

@@ -1,0 +1,235 @@
+"""`Hook`: handlers registered for hook points, and the pipeline from the host's call to the answer."""
+
+from __future__ import annotations
+
+import os
+
+from hooking import _process, host, points
+from hooking.context import read_context
+from hooking.exceptions import HookError, InvocationError, PointError, one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, List, NoReturn, Optional, Tuple, TypeVar
+
+    from hooking import _signatures
+    from hooking._process import Process
+    from hooking.call import Call
+    from hooking.context import HookContext
+
+    Handler = TypeVar("Handler", bound=Callable[..., None])
+
+    Matching = List[Tuple[Optional[str], Callable[..., None]]]
+    """The handlers of this call, each with the kind of device that it is about."""
+
+    Answer = Tuple[int, str, str, Optional[bytes]]
+    """Exit status, message for the log, details for standard error, and the document that goes back."""
+
+
+class Hook:
+    """The handlers of one hook script, for any number of hook points of both hosts.
+
+    A handler takes the document and the `HookContext`; at hook points without a document only the context. Handlers of
+    the same call run in the order of their registration, on the same document. What they print goes to the host's
+    standard error; standard output is the host's own.
+
+    Args:
+        timeout: Seconds for all handlers of a call together; then they are killed with all that they started, and the
+            call ends as an error. `None`: no limit; the hosts have none either, so a hanging hook hangs the host.
+        strict: Let every error fail the call, also where the rule is to let it pass because failing does harm.
+    """
+
+    def __init__(self, *, timeout: float | None = None, strict: bool = False) -> None:
+        self._timeout = timeout
+        self._strict = strict
+        self._registrations: list[tuple[str, tuple[str, ...], str | None, str | None, Callable[..., None]]] = []
+        self._mistakes: list[str] = []
+        if timeout is not None and not timeout > 0:
+            self._mistakes.append(f"timeout={timeout} is not a time; give seconds above 0, or None for no limit")
+
+    if TYPE_CHECKING:
+        daemon: _signatures.Daemon
+        qemu: _signatures.Qemu
+        lxc: _signatures.Lxc
+        libxl: _signatures.Libxl
+        bhyve: _signatures.Bhyve
+        network: _signatures.Network
+        vdsm: _signatures.Vdsm
+
+    else:
+
+        def daemon(self, *ops):
+            """Register for operations of a libvirt daemon. Each of a host's daemons calls (virtqemud, virtnetworkd)."""
+            return self._register("daemon", ops)
+
+        def qemu(self, *ops, object=None):
+            """Register for operations of the qemu driver, for guests whose name matches the pattern ``object``."""
+            return self._register("qemu", ops, object)
+
+        def lxc(self, *ops, object=None):
+            """Register for operations of the lxc driver, for guests whose name matches the pattern ``object``."""
+            return self._register("lxc", ops, object)
+
+        def libxl(self, *ops, object=None):
+            """Register for operations of the libxl driver, for guests whose name matches the pattern ``object``."""
+            return self._register("libxl", ops, object)
+
+        def bhyve(self, *ops, object=None):
+            """Register for operations of the bhyve driver, for guests whose name matches the pattern ``object``."""
+            return self._register("bhyve", ops, object)
+
+        def network(self, *ops, object=None):
+            """Register for operations of the network driver, for networks whose name matches the pattern ``object``.
+
+            Handlers of port operations get a `PortData`, others a `HookData`.
+            """
+            return self._register("network", ops, object)
+
+        def vdsm(self, *ops, object=None, device=None):
+            """Register for hook points of VDSM.
+
+            Args:
+                *ops: Names of hook points, as in ``before_vm_start``.
+                object: Shell pattern for the IDs of the VMs that this is about; all by default.
+                device: The kind of device that this is about (``interface``, ``disk``, ``hostdev``, …), at hook points
+                    that hand over a device; all by default.
+            """
+            return self._register("vdsm", ops, object, device)
+
+    def run(self) -> NoReturn:
+        """Answer the host's call, and end the script with the exit status by the rule of the hook point.
+
+        The status is 0 if no handler is registered for the call (nothing was read), if the handlers succeeded, or if an
+        error passes where failing would do harm; 1 or 2 for a `Refusal` or an error (see `hooking.host.exit_status`).
+        """
+        raise SystemExit(self.answer(_process.current()))
+
+    def answer(self, process: Process) -> int:
+        """Answer the call that ``process`` was started for, and return the exit status."""
+        previous = _process.replace_current(process)
+        try:
+            process.hold_output()
+            return self._answer(process, read_context(process))
+        except InvocationError as error:
+            process.tell(f"{os.path.basename(process.argv[0])}: {error}\n")
+            return error.exit_status
+        finally:
+            _process.replace_current(previous)
+
+    def _register(
+        self, driver: str, ops: tuple[str, ...], object_: str | None = None, device: str | None = None
+    ) -> Callable[[Handler], Handler]:
+        if not ops or callable(ops[0]):
+            self._mistakes.append(f"@hook.{driver} needs names of hook points in parentheses")
+            ops = ()
+        for op in ops:
+            if not points.is_known(driver, op):
+                self._mistakes.append(_misspelt(points.find(driver, op)))
+            elif device is not None and points.find(driver, op).document != "device":
+                self._mistakes.append(f"device={device!r} has no sense at {op}, which hands over no device")
+
+        def register(handler: Handler) -> Handler:
+            self._registrations.append((driver, ops, object_, device, handler))
+            return handler
+
+        return register
+
+    def _answer(self, process: Process, context: HookContext) -> int:
+        if not context.point.known:
+            _note(process, context, "unknown to this version of hooking, so nothing was done")
+            return 0
+        matching = [
+            (device, handler)
+            for driver, ops, pattern, device, handler in self._registrations
+            if driver == context.driver and context.op in ops and _is_about(context.object, pattern)
+        ]
+        return self._supervise(process, context, matching) if matching or self._mistakes else 0
+
+    def _supervise(self, process: Process, context: HookContext, matching: Matching) -> int:
+        from hooking.call import Call
+
+        call = Call(process, context)
+        try:
+            call.payload  # noqa: B018 - read before the host's descriptors are put away
+            status, line, details, reply = process.run(lambda: self._work(call, matching), self._timeout)
+        except HookError as error:
+            status, line, details, reply = self._failed(call, error)
+        details += process.output()
+        if reply is not None:
+            try:
+                call.send(reply)
+            except HookError as error:
+                status, line, more, _ = self._failed(call, error)
+                details = more + details
+        if line and not status:
+            _note(process, context, line)
+        elif line:
+            process.tell(_line(process, context, line))
+        process.tell(details)
+        return status
+
+    def _work(self, call: Call, matching: Matching) -> Answer:
+        try:
+            self._complain()
+            document = call.document
+            arguments = [call.context] if call.context.point.document is None else [document, call.context]
+            kind = getattr(document, "kind", None)
+            for handler in dict.fromkeys(handler for device, handler in matching if device in (None, kind)):
+                _call(handler, arguments)
+            return 0, "", "", call.reply(document)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the host gets an answer by the rule of the point
+            return self._failed(call, error)
+
+    def _complain(self) -> None:
+        if self._mistakes:
+            raise PointError(self._mistakes[0])
+
+    def _failed(self, call: Call, error: BaseException) -> Answer:
+        details = ""
+        if isinstance(error, HookError):
+            message = str(error)
+        elif isinstance(error, SystemExit):
+            message = error.code if isinstance(error.code, str) else f"a handler called sys.exit({error.code})"
+        else:
+            import traceback
+
+            message = f"{type(error).__name__}: {error}"
+            details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        return host.exit_status(call.context.point, error, strict=self._strict), message, details, None
+
+
+def _call(handler: Callable[..., None], arguments: list[Any]) -> None:
+    try:
+        handler(*arguments)
+    except SystemExit as error:
+        if isinstance(error, HookError) or error.code not in (None, 0):
+            raise
+
+
+def _is_about(object_: str | None, pattern: str | None) -> bool:
+    if pattern is None or object_ is None:
+        return pattern is None
+    from hooking.patterns import matches_glob
+
+    return matches_glob(object_, pattern)
+
+
+def _note(process: Process, context: HookContext, message: str) -> None:
+    """Log a line of a call that succeeds, where libvirt would drop what standard error says."""
+    line = _line(process, context, message)
+    process.tell(line)
+    if context.host == "libvirt":
+        process.syslog(line)
+
+
+def _line(process: Process, context: HookContext, message: str) -> str:
+    return one_line(f"{os.path.basename(process.argv[0])}: {context}: {message}") + "\n"
+
+
+def _misspelt(point: points.Point) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(point.name, [known.name for known in points.all_points()], 3, 0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "see: hooking points"
+    return f"there is no hook point {point.name}; {hint}"

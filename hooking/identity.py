@@ -1,0 +1,49 @@
+"""What an edit must leave as it was, compared between the host's own bytes and those that go back."""
+
+from __future__ import annotations
+
+from hooking.exceptions import IdentityError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Tuple
+
+    XmlIdentity = Tuple[str, Tuple[str, ...], Tuple[str, ...]]
+    """The root element's name, and for a domain the texts of its ``name`` and ``uuid`` elements."""
+
+
+def check_xml(old: XmlIdentity, new: XmlIdentity) -> None:
+    """Compare two XML documents.
+
+    Raises:
+        IdentityError: It names the old and the new value.
+    """
+    if old[0] != new[0]:
+        _complain("the root element", old[0], new[0])
+    for what, before, after in ("the name", old[1], new[1]), ("the UUID", old[2], new[2]):
+        if before != after:
+            _complain(what, ", ".join(before) or "absent", ", ".join(after) or "absent")
+
+
+def check_json(old: Any, new: Any, *, merged: bool) -> None:
+    """Compare two JSON documents.
+
+    Args:
+        old: What the host handed over.
+        new: What goes back.
+        merged: Whether the host merges it into its own, so that removing a key has no effect.
+
+    Raises:
+        IdentityError: The top-level type is another, or a key was removed from a document that is merged.
+    """
+    if type(old) is not type(new):
+        _complain("the type of the document", type(old).__name__, type(new).__name__)
+    gone = sorted(set(old) - set(new)) if merged else []
+    if gone:
+        raise IdentityError(
+            f"VDSM merges this document into its own, so {', '.join(gone)} cannot be removed: set a value instead"
+        )
+
+
+def _complain(what: str, old: str, new: str) -> None:
+    raise IdentityError(f"{what} must stay {old!r}, but the hook made it {new!r}, so nothing was written")

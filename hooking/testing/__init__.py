@@ -1,0 +1,1 @@
+"""Tools for testing hooks without a host."""
