@@ -55,6 +55,17 @@ def serialise(root: etree._Element, *, declaration: bool) -> bytes:
     return etree.tostring(root.getroottree(), encoding="UTF-8", xml_declaration=declaration)
 
 
+def indented(data: bytes) -> str:
+    """Return the document ``data`` with one element a line, for people to read and compare.
+
+    Raises:
+        DocumentError: It cannot be parsed.
+    """
+    root = parse(data)
+    etree.indent(root)
+    return etree.tostring(root, encoding="unicode")
+
+
 def identify(root: etree._Element) -> XmlIdentity:
     """Return what an edit of the document must leave as it was."""
     if root.tag != "domain":

@@ -6,15 +6,16 @@ yet is reached through ``.element``.
 
 from __future__ import annotations
 
+from lxml import etree
+
 from hooking.document import Attribute, Element, Flag
 from hooking.exceptions import DocumentError
 from hooking.values import CPUSET, MAC, MEMORY_UNIT, TEXT, UNSIGNED, choice, unit_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Final
-
-    from lxml import etree
 
 OUR_NAMESPACE: Final = "urn:libvirt-hooking:1"
 """Namespace of the custom properties in ``<metadata>``: ``virsh metadata GUEST --uri urn:libvirt-hooking:1 …``."""
@@ -38,6 +39,18 @@ class Metadata(Element):
         ovirt, ours = self.find(OVIRT_NAMESPACE), self.find(OUR_NAMESPACE)
         custom = None if ovirt is None else ovirt.find(f"{{{OVIRT_NAMESPACE}}}custom")
         return {**_properties(custom), **_properties(ours)}
+
+    @custom_properties.setter
+    def custom_properties(self, properties: Mapping[str, str]) -> None:
+        """Replace our own element; oVirt's belongs to the Engine."""
+        ours = self.find(OUR_NAMESPACE)
+        if ours is None:
+            self.attach()
+            ours = etree.SubElement(self.element, f"{{{OUR_NAMESPACE}}}properties", nsmap={"hooking": OUR_NAMESPACE})
+        for child in list(ours):
+            ours.remove(child)
+        for name, value in properties.items():
+            etree.SubElement(ours, f"{{{OUR_NAMESPACE}}}{name}").text = value
 
 
 def _properties(element: etree._Element | None) -> dict[str, str]:

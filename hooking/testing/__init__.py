@@ -1,1 +1,1 @@
-"""Tools for testing hooks without a host."""
+"""Tools for trying and testing hooks without a host."""

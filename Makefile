@@ -1,0 +1,39 @@
+# Two commands do all: `make demo` shows what this is for, `make test` passes the checks. Each sets up what it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.cli
+	@echo "== libvirt hands over an incoming guest (qemu/migrate), and takes the hook's document from standard output:"
+	@$(BIN)/hooking run templates/stay_and_pin.py qemu/migrate
+	@echo
+	@echo "== VDSM is about to start a VM with the custom property pincpu=0-1, and takes the hook's document from its file:"
+	@$(BIN)/hooking run templates/stay_and_pin.py before_vm_start --property pincpu=0-1
+
+test: lint
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/documents.py
+
+clean:
+	rm -rf $(VENV) .nox .coverage* build dist
+
+$(VENV)/.cli $(VENV)/.dev: $(VENV)/.%: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@

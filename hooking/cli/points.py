@@ -1,0 +1,42 @@
+"""``hooking points``: the table of hook points."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from hooking.points import Point, all_points
+
+_COLUMNS = ("name", "document", "reply", "failure", "action", "on_error", "since", "until", "remark")
+
+
+@click.command()
+@click.argument("pattern", default="")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def points(pattern: str, *, as_json: bool) -> None:
+    r"""Show when the hosts call a script, with what, and what its answer does.
+
+    PATTERN: show only hook points whose name has this in it.
+
+    \b
+    Example:
+        hooking points migrate
+    """
+    rows = [_row(point) for point in all_points() if pattern in point.name]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table(*_COLUMNS, box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*(value or "-" for value in row.values()))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _row(point: Point) -> dict[str, str | None]:
+    row: dict[str, str | None] = {column: getattr(point, column) for column in _COLUMNS}
+    row["document"] = f"{point.document}?" if point.may_be_empty else point.document
+    return row
