@@ -230,6 +230,6 @@ def _line(process: Process, context: HookContext, message: str) -> str:
 def _misspelt(point: points.Point) -> str:
     import difflib
 
-    near = difflib.get_close_matches(point.name, [known.name for known in points.all_points()], 3, 0.5)
+    near = difflib.get_close_matches(point.op, [row.op for row in points.all_points() if row.driver == point.driver])
     hint = f"did you mean {' or '.join(near)}?" if near else "see: hooking points"
     return f"there is no hook point {point.name}; {hint}"

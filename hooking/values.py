@@ -104,23 +104,25 @@ def _unsigned(text: str) -> int:
 
 def _cpu_number(text: str) -> int:
     number = _unsigned(text)
-    if text != text.strip() or number >= MOST_CPUS:
+    if number >= MOST_CPUS:
         raise ValueError(text)
     return number
 
 
 def _cpu_numbers(text: str) -> list[int]:
     chosen: set[int] = set()
-    for part in map(str.lstrip, text.split(",")):
-        if part.startswith("^"):
-            chosen.discard(_cpu_number(part[1:]))
-            continue
-        first, dash, last = part.partition("-")
+    *parts, last = map(str.strip, text.split(","))
+    for part in [*parts, last] if last else parts:
+        excluded = part.startswith("^")
+        first, dash, end = part[excluded:].partition("-")
         low = _cpu_number(first)
-        high = _cpu_number(last) if dash else low
-        if high < low:
+        high = _cpu_number(end) if dash else low
+        if high < low or (excluded and (dash or first[:1].isspace())):
             raise ValueError(text)
-        chosen.update(range(low, high + 1))
+        if excluded:
+            chosen.discard(low)
+        else:
+            chosen.update(range(low, high + 1))
     if not chosen:
         raise ValueError(text)
     return sorted(chosen)

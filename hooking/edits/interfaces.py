@@ -8,13 +8,15 @@ from lxml import etree
 
 from hooking.document import child, remove
 from hooking.domain import Interface
-from hooking.values import MAC
+from hooking.values import MAC, TEXT, choice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
     from hooking.domain import Domain
+
+_TYPE = choice("network", "bridge")
 
 
 def add_interface(
@@ -38,8 +40,11 @@ def add_interface(
         model: The model of the card.
 
     Raises:
-        InvalidValueError: The MAC address is none.
+        InvalidValueError: The type, a text or the MAC address is none.
     """
+    _TYPE.read(type)
+    for text in (source, model):
+        TEXT.read(text)
     address = MAC.read(mac) if mac else _stable_mac(domain, source)
     interface = find_interface(domain, address)
     if interface is None:

@@ -199,5 +199,5 @@ def _with_properties(document: bytes, properties: Mapping[str, str]) -> bytes:
         return document
     view = _view(document)
     described = view.network if isinstance(view, HookData) else view
-    described.metadata.custom_properties = {**described.metadata.custom_properties, **properties}
+    described.metadata.custom_properties = properties
     return serialise(view.element, declaration=False)

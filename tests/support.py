@@ -1,0 +1,185 @@
+"""What several test modules share: processes in the place of this one, and scripts started as the hosts start them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lxml import etree
+
+from hooking import _process
+from hooking._process import Process
+from hooking.exceptions import DocumentError
+
+T = TypeVar("T")
+
+HERE = Path(__file__).parent
+RECORDINGS = HERE / "recordings" / "libvirt-9.0.0"
+GOLDEN = HERE / "golden"
+TEMPLATES = HERE.parent / "templates"
+
+DOMAIN = """<domain type='kvm'>
+  <name>web01</name>
+  <uuid>3573e29e-5de9-468a-9fae-16050c6b3dcc</uuid>
+  <metadata>
+    <ovirt-vm:vm xmlns:ovirt-vm="http://ovirt.org/vm/1.0">
+      <ovirt-vm:custom><ovirt-vm:pincpu>0-1</ovirt-vm:pincpu></ovirt-vm:custom>
+    </ovirt-vm:vm>
+  </metadata>
+  <memory unit='KiB'>1024</memory>
+  <vcpu placement='static'>2</vcpu>
+  <devices>
+    <interface type='bridge'><mac address='52:54:00:4a:23:01'/><source bridge='br0'/></interface>
+  </devices>
+</domain>
+"""
+
+
+class FakeProcess(Process):
+    """A process in the place of this one: what the host hands over is given, what it gets is kept."""
+
+    def __init__(
+        self, argv: Sequence[str], environ: Mapping[str, str] | None = None, payload: bytes | str = b""
+    ) -> None:
+        super().__init__(argv, environ or {})
+        self.given = payload.encode() if isinstance(payload, str) else payload
+        self.answered: bytes | None = None
+        self.told = ""
+        self.logged = ""
+        self.was_read = False
+
+    def _read(self, carrier: str | None) -> bytes:
+        del carrier
+        self.was_read = True
+        return self.given
+
+    def answer(self, carrier: str | None, data: bytes) -> None:
+        if carrier == "/full":
+            raise DocumentError("cannot write the document to /full: No space left on device")
+        self.answered = data
+
+    def tell(self, text: str) -> None:
+        self.told += text
+
+    def syslog(self, text: str) -> None:
+        self.logged += text
+
+    def hold_output(self) -> None:
+        pass
+
+    def run(self, work: Callable[[], T], timeout: float | None) -> T:
+        del timeout
+        return work()
+
+    def output(self) -> str:
+        return ""
+
+
+def libvirt(
+    driver: str, op: str, payload: bytes | str = DOMAIN, *, name: str = "web01", extra: str = "-"
+) -> FakeProcess:
+    """A call of a libvirt driver."""
+    return FakeProcess([f"/etc/libvirt/hooks/{driver}", name, op, "begin", extra], {}, payload)
+
+
+def vdsm(point: str, payload: bytes | str = DOMAIN, **properties: str) -> FakeProcess:
+    """A call of VDSM."""
+    environ = {"PATH": "/bin", "vmId": "some-id", "_hook_domxml": "/payload", "_hook_json": "/payload", **properties}
+    return FakeProcess([f"/usr/libexec/vdsm/hooks/{point}/50_test"], environ, payload)
+
+
+@dataclass
+class Recording:
+    """One captured call."""
+
+    folder: Path
+    argv: list[str] = field(init=False)
+    environ: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        invocation = json.loads((self.folder / "invocation.json").read_text())
+        self.argv, self.environ = invocation["argv"], invocation["environ"]
+
+    @property
+    def stdin(self) -> bytes:
+        path = self.folder / "stdin.xml"
+        return path.read_bytes() if path.exists() else b""
+
+    @property
+    def driver(self) -> str:
+        return Path(self.argv[0]).name
+
+
+def recordings(*drivers: str) -> list[Recording]:
+    """The captured calls of some drivers, or all."""
+    found = [Recording(folder) for folder in sorted(RECORDINGS.iterdir())]
+    return [recording for recording in found if not drivers or recording.driver in drivers]
+
+
+def canonical(document: bytes) -> bytes:
+    """The canonical form of an XML document, without white space between elements."""
+    return etree.tostring(etree.fromstring(document, etree.XMLParser(remove_blank_text=True)), method="c14n")
+
+
+def execute(
+    script: Path,
+    arguments: Sequence[str] = (),
+    *,
+    stdin: bytes | int = subprocess.DEVNULL,
+    environ: Mapping[str, str] | None = None,
+    options: Sequence[str] = ("-I",),
+    timeout: float = 30,
+) -> subprocess.CompletedProcess[bytes]:
+    """Start ``script`` by this interpreter, with the environment of a host and nothing else."""
+    is_data = isinstance(stdin, bytes)
+    return subprocess.run(
+        [sys.executable, *options, str(script), *arguments],
+        input=stdin if is_data else None,
+        stdin=None if is_data else stdin,
+        capture_output=True,
+        env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **(environ or {})},
+        cwd="/",
+        check=False,
+        timeout=timeout,
+    )
+
+
+@dataclass
+class Forked:
+    """How a function ended in a forked child."""
+
+    status: int
+    stdout: bytes
+    stderr: str
+
+
+def in_fork(function: Callable[[], Any], tmp_path: Path, stdin: bytes = b"") -> Forked:
+    """Call ``function`` in a forked child whose three descriptors are files; a `SystemExit` gives the status."""
+    files = [tmp_path / name for name in ("fork-in", "fork-out", "fork-err")]
+    files[0].write_bytes(stdin)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        status = 99
+        try:
+            for number, path in enumerate(files):
+                with path.open("rb" if number == 0 else "wb") as file:
+                    os.dup2(file.fileno(), number)
+            sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115, PTH123
+            _process.replace_current(None)
+            function()
+            status = 0
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else 1
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+    return Forked(code, files[1].read_bytes(), files[2].read_text(errors="replace"))

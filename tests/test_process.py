@@ -1,0 +1,368 @@
+"""The first step and the last, in real processes: descriptors, the payload's file, signals and the time limit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+import hooking
+from hooking import Domain, HookContext, _process, _supervision
+from hooking._process import Process, replace_file
+from hooking.exceptions import DocumentError, InvocationError
+from support import DOMAIN, Forked, in_fork
+
+MIGRATE = ["/etc/libvirt/hooks/qemu", "web01", "migrate", "begin", "-"]
+RECONNECT = ["/etc/libvirt/hooks/qemu", "web01", "reconnect", "begin", "-"]
+
+
+def answer(
+    tmp_path: Path,
+    act: Callable[[Domain], Any],
+    argv: list[str] = MIGRATE,
+    stdin: bytes = DOMAIN.encode(),
+    **options: Any,
+) -> Forked:
+    """Answer a call with one handler in a forked child that has the descriptors of a hook."""
+    hook = hooking.Hook(**options)
+
+    @hook.qemu("migrate", "reconnect")
+    def handler(domain: Domain, context: HookContext) -> None:
+        act(domain)
+
+    def run() -> NoReturn:
+        raise SystemExit(hook.answer(Process(argv, {})))
+
+    return in_fork(run, tmp_path, stdin)
+
+
+def title(domain: Domain) -> None:
+    domain.title = "x"
+
+
+TIMEOUTS = [{}, {"timeout": 10}]
+
+
+@pytest.mark.parametrize("options", TIMEOUTS)
+def test_the_answer_is_all_that_standard_output_gets(tmp_path: Path, options: dict[str, Any]) -> None:
+    def noisy(domain: Domain) -> None:
+        print("printed")
+        os.write(1, b"written\n")
+        subprocess.run(["echo", "from a child"], check=True)
+        print("warned", file=sys.stderr)
+        title(domain)
+
+    ended = answer(tmp_path, noisy, **options)
+    assert ended.status == 0
+    assert ended.stdout.startswith(b'<domain type="kvm">')
+    assert ended.stdout.endswith(b"</domain>")
+    assert set(ended.stderr.split("\n")) == {"printed", "written", "from a child", "warned", ""}
+
+
+@pytest.mark.parametrize("options", TIMEOUTS)
+def test_our_line_comes_first_and_the_output_is_bounded(tmp_path: Path, options: dict[str, Any]) -> None:
+    def chatty(domain: Domain) -> None:
+        sys.stdout.write("x" * 100_000 + "the end\n")
+        raise hooking.CommandError("lvs failed")
+
+    ended = answer(tmp_path, chatty, **options)
+    assert ended.status == 1
+    first, second, third = ended.stderr.splitlines()
+    assert first == "qemu: qemu/migrate web01: lvs failed"
+    assert second == f"[{100_008 - _supervision.LARGEST_OUTPUT} bytes left out]"
+    assert third.endswith("xthe end")
+    assert not ended.stdout
+
+
+@pytest.mark.parametrize("options", TIMEOUTS)
+def test_what_is_printed_before_and_after_the_handlers_is_no_answer(tmp_path: Path, options: dict[str, Any]) -> None:
+    hook = hooking.Hook(**options)
+
+    def run() -> NoReturn:
+        print("before")
+        status = hook.answer(Process(MIGRATE, {}))
+        print("after")
+        sys.stdout.flush()
+        raise SystemExit(status)
+
+    ended = in_fork(run, tmp_path)
+    assert (ended.status, ended.stdout, ended.stderr) == (0, b"", "before\nafter\n")
+
+
+@pytest.mark.parametrize("options", TIMEOUTS)
+def test_handlers_find_an_empty_standard_input(tmp_path: Path, options: dict[str, Any]) -> None:
+    def read(domain: Domain) -> None:
+        domain.title = f"{len(os.read(0, 10))} bytes"
+
+    assert b"<title>0 bytes</title>" in answer(tmp_path, read, **options).stdout
+
+
+def open_descriptors(domain: Domain) -> None:
+    links = [f"/proc/self/fd/{number}" for number in range(64)]
+    files = {Path(os.readlink(link)).name for link in links if os.path.islink(link)}
+    domain.title = " ".join(sorted(name for name in files if name.startswith("fork-")))
+
+
+def test_a_child_of_the_handlers_does_not_hold_the_hosts_descriptors(tmp_path: Path) -> None:
+    def fork(domain: Domain) -> None:
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            open_descriptors(domain)
+            os.write(writer, (domain.title or "").encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.close(writer)
+        domain.title = f"held: {os.read(reader, 1000).decode()}"
+
+    assert b"<title>held: </title>" in answer(tmp_path, fork).stdout
+    assert b"<title></title>" in answer(tmp_path, open_descriptors, timeout=10).stdout
+    assert b"<title>fork-err fork-out</title>" in answer(tmp_path, open_descriptors).stdout
+
+
+def test_a_timeout_kills_the_handlers_and_all_that_they_started(tmp_path: Path) -> None:
+    def hang(domain: Domain) -> None:
+        with subprocess.Popen(["sleep", "60"]) as child:
+            (tmp_path / "pids").write_text(f"{os.getpid()} {child.pid}")
+            print("so far", flush=True)
+            child.wait()
+
+    begin = time.monotonic()
+    ended = answer(tmp_path, hang, timeout=0.5)
+    assert time.monotonic() - begin < 10
+    assert ended.status == 1
+    assert ended.stderr == "qemu: qemu/migrate web01: the handlers took longer than 0.5 s and were killed\nso far\n"
+    assert not ended.stdout
+    time.sleep(0.2)
+    for pid in (tmp_path / "pids").read_text().split():
+        assert not Path(f"/proc/{pid}/cwd").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text()
+
+
+def test_a_timeout_passes_where_failing_harms(tmp_path: Path) -> None:
+    ended = answer(tmp_path, lambda domain: time.sleep(60), RECONNECT, timeout=0.2)
+    assert ended.status == 0
+    assert "took longer than 0.2 s" in ended.stderr
+
+
+def test_a_timeout_too_short_to_begin(tmp_path: Path) -> None:
+    assert answer(tmp_path, title, timeout=1e-9).status == 1
+
+
+@pytest.mark.parametrize("options", TIMEOUTS)
+@pytest.mark.parametrize(("argv", "status"), [(MIGRATE, 1), (RECONNECT, 0)])
+def test_sigterm_ends_the_handlers_by_the_rule_of_the_point(
+    tmp_path: Path, options: dict[str, Any], argv: list[str], status: int
+) -> None:
+    test = os.getpid()
+
+    def hang(domain: Domain) -> None:
+        target = os.getppid() if os.getppid() != test else os.getpid()
+        os.kill(target, signal.SIGTERM)
+        time.sleep(60)
+
+    ended = answer(tmp_path, hang, argv, **options)
+    assert (ended.status, ended.stdout) == (status, b"")
+    assert ended.stderr == f"qemu: qemu/{argv[2]} web01: ended by SIGTERM\n"
+
+
+def test_sigterm_after_the_work_is_done_changes_nothing(tmp_path: Path) -> None:
+    class Late(Process):
+        def answer(self, carrier: str | None, data: bytes) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            super().answer(carrier, data)
+
+    hook = hooking.Hook()
+    hook.qemu("migrate")(lambda domain, context: setattr(domain, "title", "x"))
+
+    def run() -> NoReturn:
+        raise SystemExit(hook.answer(Late(MIGRATE, {})))
+
+    ended = in_fork(run, tmp_path, DOMAIN.encode())
+    assert (ended.status, ended.stderr) == (0, "")
+    assert b"<title>x</title>" in ended.stdout
+
+
+def test_handlers_that_end_their_process_are_an_error_with_a_timeout(tmp_path: Path) -> None:
+    ended = answer(tmp_path, lambda domain: os.kill(os.getpid(), signal.SIGKILL), timeout=10)
+    assert ended.status == 1
+    assert "the handlers' process ended without an answer (wait status 9)" in ended.stderr
+
+
+def test_a_thread_of_a_handler_does_not_hold_up_the_time_limit(tmp_path: Path) -> None:
+    def thread(domain: Domain) -> None:
+        threading.Thread(target=time.sleep, args=(60,)).start()
+        title(domain)
+
+    begin = time.monotonic()
+    assert answer(tmp_path, thread, timeout=30).status == 0
+    assert time.monotonic() - begin < 10
+
+
+def test_a_closed_descriptor_is_one_line(tmp_path: Path) -> None:
+    def closed(number: int) -> Callable[[], NoReturn]:
+        def run() -> NoReturn:
+            os.close(number)
+            raise SystemExit(hooking.Hook().answer(Process(MIGRATE, {})))
+
+        return run
+
+    for number in (0, 1):
+        ended = in_fork(closed(number), tmp_path)
+        assert ended.status == 1
+        assert ended.stderr == "qemu: a standard descriptor is closed; start this script with input, output and error\n"
+    assert in_fork(closed(2), tmp_path).status == 1
+
+
+def test_a_host_that_does_not_listen_is_no_reason_to_fail(tmp_path: Path) -> None:
+    def run() -> NoReturn:
+        reader, writer = os.pipe()
+        os.close(reader)
+        os.dup2(writer, 2)
+        hook = hooking.Hook()
+        hook.qemu("migrate")(lambda domain, context: print("x", file=sys.stderr))
+        raise SystemExit(hook.answer(Process(MIGRATE, {})))
+
+    assert in_fork(run, tmp_path, DOMAIN.encode()).status == 0
+
+
+def test_a_spool_without_memfd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "memfd_create")
+    monkeypatch.delattr("fcntl.F_ADD_SEALS")
+    ended = answer(tmp_path, lambda domain: print("printed"))
+    assert (ended.status, ended.stderr) == (0, "printed\n")
+
+
+def test_a_closed_python_stream_is_not_flushed(tmp_path: Path) -> None:
+    def without(domain: Domain) -> None:
+        sys.stdout = None  # type: ignore[assignment]
+
+    assert answer(tmp_path, without).status == 0
+
+
+def test_what_handlers_leave_behind_cannot_fill_the_memory(tmp_path: Path) -> None:
+    def leave(domain: Domain) -> None:
+        subprocess.Popen(
+            ["sh", "-c", f"sleep 0.3; echo x || echo refused > {tmp_path}/late"], stderr=subprocess.DEVNULL
+        )
+
+    assert answer(tmp_path, leave).status == 0
+    for _ in range(50):
+        if (tmp_path / "late").exists():
+            break
+        time.sleep(0.1)
+    assert (tmp_path / "late").read_text() == "refused\n"
+
+
+def read(tmp_path: Path, carrier: str | None, stdin: bytes = b"") -> Forked:
+    def run() -> None:
+        try:
+            sys.stdout.write(f"{len(Process(['x'], {}).payload(carrier))} bytes")
+        except hooking.HookError as error:
+            sys.stdout.write(str(error))
+        sys.stdout.flush()
+
+    return in_fork(run, tmp_path, stdin)
+
+
+def test_the_payload_comes_from_standard_input_or_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    assert read(tmp_path, None, b"12345").stdout == b"5 bytes"
+    assert read(tmp_path, str(tmp_path / "file")).stdout == b"3 bytes"
+
+
+def test_no_payload_is_followed_through_a_link_or_awaited_from_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    os.mkfifo(tmp_path / "fifo")
+    assert b"cannot read the document from" in read(tmp_path, str(tmp_path / "link")).stdout
+    assert b"fifo is not a regular file" in read(tmp_path, str(tmp_path / "fifo")).stdout
+    assert b"No such file or directory" in read(tmp_path, str(tmp_path / "none")).stdout
+
+
+def test_no_payload_of_100_mb(tmp_path: Path) -> None:
+    with (tmp_path / "big").open("wb") as file:
+        file.truncate(100 * 1024 * 1024)
+    begin = time.process_time()
+    assert b"big holds more than 16 MiB" in read(tmp_path, str(tmp_path / "big")).stdout
+    assert time.process_time() - begin < 1
+
+
+def test_a_terminal_is_asked_for_a_file(tmp_path: Path) -> None:
+    def run() -> None:
+        os.dup2(os.openpty()[1], 0)
+        Process(["x"], {}).payload(None)
+
+    assert in_fork(run, tmp_path).status == 1
+
+
+def test_the_payload_is_what_the_host_gave_first(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"first")
+    process = Process(["x"], {})
+    process.payload(str(file))
+    file.write_bytes(b"second")
+    assert process.payload(str(file)) == b"first"
+
+
+def test_a_file_is_replaced_with_its_mode_and_owner(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"old")
+    file.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(file, 36, 36)
+    before = file.stat()
+    replace_file(str(file), b"new" * 10_000)
+    after = file.stat()
+    assert file.read_bytes() == b"new" * 10_000
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert stat.S_IMODE(after.st_mode) == 0o640
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_file_that_is_gone_stays_gone(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="cannot write the document to .*/none: No such file or directory"):
+        Process(["x"], {}).answer(str(tmp_path / "none"), b"new")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_failure_at_the_last_step_leaves_the_old_file_and_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "rename", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        replace_file(str(tmp_path / "file"), b"new")
+    assert (os.listdir(tmp_path), (tmp_path / "file").read_bytes()) == (["file"], b"old")
+
+
+def test_any_other_failure_of_the_writing_process_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    monkeypatch.setattr(_process, "_replace", lambda path, data: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(OSError, match="Interrupted system call"):
+        replace_file(str(tmp_path / "file"), b"new")
+
+
+def test_the_system_log_gets_the_scripts_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[object, ...]] = []
+    monkeypatch.setattr("syslog.openlog", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr("syslog.syslog", lambda *arguments: calls.append(arguments))
+    Process(["/etc/libvirt/hooks/qemu.d/10-x"], {}).syslog("line\0\udcff")
+    assert calls[0][0] == "10-x"
+    assert calls[1] == ("line\\0\\udcff",)
+
+
+def test_the_current_process_is_this_one() -> None:
+    assert _process.current().argv is sys.argv
+    assert _process.current() is _process.current()
