@@ -38,7 +38,9 @@ def parse(data: bytes) -> etree._Element:
     Raises:
         DocumentError: It is not well-formed, has a DOCTYPE, XInclude, or is absurdly deep.
     """
-    parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False)
+    parser = etree.XMLParser(
+        resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, collect_ids=False
+    )
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
@@ -93,7 +95,7 @@ class Element:
     @classmethod
     def within(cls, parent: etree._Element, tag: str) -> Self:
         """Return a view of the child ``tag`` of ``parent``. An absent child is added when a property is first set."""
-        found = parent.find(tag)
+        found = find(parent, tag)
         return cls(etree.Element(tag), parent) if found is None else cls(found)
 
     def attach(self) -> None:
@@ -170,7 +172,8 @@ class Attribute(Generic[T]):
         view.attach()
         element = view.element
         for tag in self._tags:
-            element = child(element, tag)
+            found = next(element.iterchildren(tag), None)  # child(), where it counts: hooks set things in loops
+            element = etree.SubElement(element, tag) if found is None else found
         if self._attribute:
             element.set(self._attribute, text)
         else:
@@ -180,7 +183,7 @@ class Attribute(Generic[T]):
         for tag in self._tags:
             if element is None:
                 return None
-            element = element.find(tag)
+            element = find(element, tag)
         return element
 
     def _remove(self, root: etree._Element) -> None:
@@ -215,26 +218,32 @@ class Flag:
         def __get__(self, view: Element, owner: Any) -> bool: ...
 
     def __get__(self, view: Element | None, owner: Any) -> Self | bool:
-        return self if view is None else view.element.find(self.path) is not None
+        return self if view is None else find(view.element, self.path) is not None
 
     def __set__(self, view: Element, value: bool) -> None:
-        if value and view.element.find(self.path) is None:
-            etree.SubElement(view.element, self.path)
-        for element in [] if value else view.element.findall(self.path):
+        if value:
+            child(view.element, self.path)
+        for element in [] if value else list(view.element.iterchildren(self.path)):
             remove(element)
+
+
+def find(parent: etree._Element, tag: str) -> etree._Element | None:
+    """Return the first child ``tag`` of ``parent``, or `None`, in half the time of lxml's own ``find``."""
+    return next(parent.iterchildren(tag), None)
 
 
 def child(parent: etree._Element, tag: str) -> etree._Element:
     """Return the first child ``tag`` of ``parent``, which is added if there is none."""
-    found = parent.find(tag)
+    found = find(parent, tag)
     return etree.SubElement(parent, tag) if found is None else found
 
 
 def remove(element: etree._Element) -> None:
     """Remove ``element`` from its document, and leave the text behind it."""
-    parent, before = _parent(element), element.getprevious()
-    tail, element.tail = element.tail, None
-    if tail and tail.strip():
+    parent = _parent(element)
+    tail = element.tail
+    if tail and not tail.isspace():
+        before = element.getprevious()
         if before is None:
             parent.text = (parent.text or "") + tail
         else:

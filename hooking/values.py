@@ -55,9 +55,9 @@ class Kind(Generic[T]):
         """
         try:
             text = self._write(value)
+            self._read(text)
         except (ValueError, KeyError) as error:
             raise InvalidValueError(f"{value!r} is not {self.rule}") from error
-        self.read(text)
         return text
 
 
@@ -148,6 +148,8 @@ def choice(*words: str) -> Kind[str]:
 
 
 def _text(text: str) -> str:
+    if text.isprintable():
+        return text
     if any((character < " " and character not in "\t\n\r") or character in "\ufffe\uffff" for character in text):
         raise ValueError(text)
     text.encode()  # refuses what is half of a character

@@ -131,17 +131,15 @@ def execute(
     script: Path,
     arguments: Sequence[str] = (),
     *,
-    stdin: bytes | int = subprocess.DEVNULL,
+    stdin: bytes = b"",
     environ: Mapping[str, str] | None = None,
     options: Sequence[str] = ("-I",),
     timeout: float = 30,
 ) -> subprocess.CompletedProcess[bytes]:
     """Start ``script`` by this interpreter, with the environment of a host and nothing else."""
-    is_data = isinstance(stdin, bytes)
     return subprocess.run(
         [sys.executable, *options, str(script), *arguments],
-        input=stdin if is_data else None,
-        stdin=None if is_data else stdin,
+        input=stdin,
         capture_output=True,
         env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **(environ or {})},
         cwd="/",
@@ -172,7 +170,7 @@ def in_fork(function: Callable[[], Any], tmp_path: Path, stdin: bytes = b"") -> 
             for number, path in enumerate(files):
                 with path.open("rb" if number == 0 else "wb") as file:
                     os.dup2(file.fileno(), number)
-            sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115, PTH123
+            sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
             _process.replace_current(None)
             function()
             status = 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -46,7 +48,7 @@ def test_what_was_written_is_the_new_state() -> None:
 
 def test_a_domain_of_ones_own_is_compared_with_what_the_host_gave() -> None:
     process = act_for(vdsm("before_vm_start"))
-    other = hooking.Domain(hooking.read_domain().element.__copy__())
+    other = hooking.Domain(copy(hooking.read_domain().element))
     other.element[0].text = "web02"
     with pytest.raises(hooking.IdentityError, match="must stay 'web01'"):
         hooking.write_domain(other)
@@ -136,14 +138,16 @@ def test_an_uncaught_error_is_one_line_and_status_1(script: Path, arguments: lis
 def test_our_errors_are_caught_as_exceptions() -> None:
     with pytest.raises(Exception, match="why") as caught:
         raise hooking.HookError("why\n  ")
-    assert isinstance(caught.value, SystemExit)
-    assert (caught.value.exit_status, caught.value.code) == (1, "why")
+    error: object = caught.value
+    assert isinstance(error, hooking.HookError)
+    assert isinstance(error, SystemExit)
+    assert (error.exit_status, error.code) == (1, "why")
 
 
 def test_the_face_has_all_names_and_no_other() -> None:
     assert set(dir(hooking)) >= {"Hook", "tobool", "execCmd", "block_start"}
     with pytest.raises(AttributeError, match="module 'hooking' has no attribute 'nope'"):
-        hooking.nope  # type: ignore[attr-defined] # noqa: B018
+        hooking.nope  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue] # noqa: B018
     for name, module in hooking._HOMES.items():
         assert getattr(hooking, name) is getattr(sys.modules[f"hooking.{module}"], name)
     text = Path(hooking.__file__).read_text(encoding="utf-8")
@@ -159,7 +163,21 @@ def _aliases(text: str) -> list[str]:
     ]
 
 
-HEAVY = "lxml defusedxml typing dataclasses enum inspect re fnmatch signal subprocess logging argparse json".split()
+HEAVY = [
+    "lxml",
+    "defusedxml",
+    "typing",
+    "dataclasses",
+    "enum",
+    "inspect",
+    "re",
+    "fnmatch",
+    "signal",
+    "subprocess",
+    "logging",
+    "argparse",
+    "json",
+]
 
 UNMATCHED = """from __future__ import annotations
 import hooking
@@ -186,8 +204,9 @@ def test_without_a_matching_handler_nothing_heavy_is_imported(tmp_path: Path, ar
     bare = subprocess.run(
         [sys.executable, "-I", "-S", "-c", "import sys; print(*sys.modules)"], capture_output=True, check=True
     )
-    setup = f"import sys; sys.path.append({str(Path(hooking.__file__).parent.parent)!r}); sys.argv = [{str(script)!r}, *{arguments}]; "
-    run = f"{setup} exec(compile(open({str(script)!r}).read(), 'x', 'exec'))"
+    arguments = [str(script), *arguments]
+    setup = f"import sys; sys.path.append({str(Path(hooking.__file__).parent.parent)!r}); sys.argv = {arguments}; "
+    run = f"{setup} exec(compile(open(sys.argv[0]).read(), 'x', 'exec'))"
     ended = subprocess.run(
         [sys.executable, "-I", "-S", "-c", run], capture_output=True, check=False, stdin=subprocess.DEVNULL
     )
@@ -195,6 +214,15 @@ def test_without_a_matching_handler_nothing_heavy_is_imported(tmp_path: Path, ar
     imported = set(ended.stderr.decode().split()) - set(bare.stdout.decode().split())
     assert "hooking.hook" in imported
     assert not imported & set(HEAVY)
+
+
+def test_the_face_can_be_loaded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("xml.dom", "urllib"):
+        monkeypatch.delitem(sys.modules, package, raising=False)
+    importlib.reload(hooking)
+    monkeypatch.undo()
+    importlib.reload(hooking)
+    assert hooking.tobool("1")
 
 
 @pytest.mark.parametrize("package", ["xml.dom", "urllib"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +96,13 @@ def test_points_shows_the_table() -> None:
 def test_the_module_is_the_command() -> None:
     shown = subprocess.run([sys.executable, "-m", "hooking", "--version"], capture_output=True, text=True, check=True)
     assert shown.stdout.startswith("hooking, version 0.")
+
+
+def test_the_module_is_the_command_in_this_process_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["hooking", "points"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("hooking")
+    assert caught.value.code == 0
 
 
 def test_without_its_packages_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,9 +211,9 @@ def test_a_python_script_may_be_started_by_this_python(tmp_path: Path) -> None:
 
 
 def test_a_script_that_cannot_be_started_or_does_not_end(tmp_path: Path) -> None:
+    path = script(tmp_path, "")
+    path.chmod(0o644)
     with pytest.raises(InvocationError, match="cannot start .*script: Permission denied"):
-        path = script(tmp_path, "")
-        path.chmod(0o644)
         start(path, points.find("qemu", "start"))
     with pytest.raises(HookError, match=r"the script did not end in 0.1 s; a host would wait for ever"):
         start(script(tmp_path, "#!/bin/sh\nexec sleep 60\n"), points.find("qemu", "start"), timeout=0.1)
@@ -231,7 +238,7 @@ def test_a_diff_shows_only_what_differs() -> None:
 
 def test_the_first_line_of_a_script_needs_not_be_one(tmp_path: Path) -> None:
     path = tmp_path / "binary"
-    path.write_bytes(os.urandom(64))
+    path.write_bytes(b"\x7fELF python '\"\xff\0\n")
     path.chmod(0o755)
     with pytest.raises(InvocationError, match="cannot start"):
         start(path, points.find("qemu", "start"), own_interpreter=True)

@@ -82,7 +82,8 @@ def test_what_minidom_writes_is_what_it_held(attribute: str, first: str, second:
 def test_identity_is_fixed_in_minidom_too() -> None:
     process = act_for("before_vm_start", DOMAIN)
     domxml = hooking.read_domxml()
-    domxml.getElementsByTagName("name")[0].firstChild.data = "web02"  # type: ignore[union-attr]
+    name = domxml.getElementsByTagName("name")[0]
+    name.replaceChild(domxml.createTextNode("web02"), name.childNodes[0])
     with pytest.raises(hooking.IdentityError, match="the name must stay 'web01', but the hook made it 'web02'"):
         hooking.write_domxml(domxml)
     assert process.answered is None
@@ -187,7 +188,7 @@ def test_exit_hook(capsys: pytest.CaptureFixture[str]) -> None:
         hooking.exit_hook("why", return_code=0)
     assert caught.value.code == 0
     with pytest.raises(TypeError):
-        hooking.exit_hook(1)  # type: ignore[arg-type]
+        hooking.exit_hook(1)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 def test_launch_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,7 +107,7 @@ def test_add_interface_checks_before_it_touches() -> None:
     with pytest.raises(hooking.InvalidValueError, match="is not text that XML can hold"):
         hooking.add_interface(domain, "network", "l\0n")
     with pytest.raises(hooking.InvalidValueError, match="'user' is not one of network, bridge"):
-        hooking.add_interface(domain, "user", "x")  # type: ignore[arg-type]
+        hooking.add_interface(domain, "user", "x")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     assert xml(domain) == before
 
 

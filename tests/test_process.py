@@ -18,7 +18,7 @@ import pytest
 import hooking
 from hooking import Domain, HookContext, _process, _supervision
 from hooking._process import Process, replace_file
-from hooking.exceptions import DocumentError, InvocationError
+from hooking.exceptions import DocumentError
 from support import DOMAIN, Forked, in_fork
 
 MIGRATE = ["/etc/libvirt/hooks/qemu", "web01", "migrate", "begin", "-"]
@@ -243,7 +243,7 @@ def test_a_spool_without_memfd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_closed_python_stream_is_not_flushed(tmp_path: Path) -> None:
     def without(domain: Domain) -> None:
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
 
     assert answer(tmp_path, without).status == 0
 
@@ -287,6 +287,20 @@ def test_no_payload_is_followed_through_a_link_or_awaited_from_a_pipe(tmp_path: 
     assert b"No such file or directory" in read(tmp_path, str(tmp_path / "none")).stdout
 
 
+def test_a_payload_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    hook = hooking.Hook()
+    hook.vdsm("before_vm_start")(lambda domain, context: None)
+    process = Process(["/x/before_vm_start/50-y"], {"_hook_domxml": "/no/such"})
+
+    def run() -> NoReturn:
+        raise SystemExit(hook.answer(process))
+
+    ended = in_fork(run, tmp_path)
+    assert ended.status == 2
+    message = "cannot read the document from /no/such: No such file or directory"
+    assert ended.stderr == f"50-y: before_vm_start: {message}\n"
+
+
 def test_no_payload_of_100_mb(tmp_path: Path) -> None:
     with (tmp_path / "big").open("wb") as file:
         file.truncate(100 * 1024 * 1024)
@@ -301,6 +315,16 @@ def test_a_terminal_is_asked_for_a_file(tmp_path: Path) -> None:
         Process(["x"], {}).payload(None)
 
     assert in_fork(run, tmp_path).status == 1
+
+
+def test_one_answer_only_on_standard_output(tmp_path: Path) -> None:
+    def run() -> None:
+        process = Process(["x"], {})
+        process.answer(None, b"first")
+        process.answer(None, b"second")
+
+    ended = in_fork(run, tmp_path)
+    assert (ended.status, ended.stdout) == (1, b"first")
 
 
 def test_the_payload_is_what_the_host_gave_first(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def remove_filter(interface: Interface, name: str | None = None) -> None:
 
     See https://libvirt.org/formatnwfilter.html.
     """
-    for reference in interface.element.findall("filterref"):
+    for reference in list(interface.element.iterchildren("filterref")):
         if name in (None, reference.get("filter")):
             remove(reference)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -139,7 +138,8 @@ def _place(script: Path, point: Point, folder: Path) -> Path:
 def _interpreter(script: Path) -> list[str]:
     """This interpreter with the options of the script's first line, if that names a Python; else nothing."""
     with script.open("rb") as file:
-        words = shlex.split(file.readline(1024).decode("utf-8", "replace")[2:])
+        line = file.readline(1024).decode("utf-8", "replace")
+    words = line[2:].split() if line.startswith("#!") else []
     python = next((index for index, word in enumerate(words) if Path(word).name.startswith("python")), None)
     return [] if python is None else [sys.executable, *words[python + 1 :]]
 
