@@ -40,6 +40,27 @@ DOMAIN = """<domain type='kvm'>
 </domain>
 """
 
+PINCPU = """import os
+import sys
+import hooking
+import traceback
+
+if 'pincpu' in os.environ:
+    try:
+        domxml = hooking.read_domxml()
+        vcpu = domxml.getElementsByTagName('vcpu')[0]
+        if not vcpu.hasAttribute('cpuset'):
+            sys.stderr.write('pincpu: pinning cpu to: %s\\n' % os.environ['pincpu'])
+            vcpu.setAttribute('cpuset', os.environ['pincpu'])
+            hooking.write_domxml(domxml)
+        else:
+            sys.stderr.write('pincpu: cpuset attribute is present in vcpu, doing nothing\\n')
+    except:
+        sys.stderr.write('pincpu: [unexpected error]: %s\\n' % traceback.format_exc())
+        sys.exit(2)
+"""
+"""The example of VDSM's wiki page, as Python 3."""
+
 
 class FakeProcess(Process):
     """A process in the place of this one: what the host hands over is given, what it gets is kept."""

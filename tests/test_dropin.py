@@ -17,7 +17,7 @@ from hypothesis import given, strategies as st
 
 import hooking
 from hooking import _process, expat, vdsm
-from support import DOMAIN, GOLDEN, FakeProcess, canonical, execute
+from support import DOMAIN, GOLDEN, PINCPU, FakeProcess, canonical, execute
 
 TEN_NAMES = {
     "tobool": "(value)",
@@ -240,26 +240,6 @@ def test_exec_cmd_wraps_as_vdsm_does(monkeypatch: pytest.MonkeyPatch) -> None:
         ["/usr/bin/ionice", "-c", "3", "x"],
     ]
 
-
-PINCPU = """import os
-import sys
-import hooking
-import traceback
-
-if 'pincpu' in os.environ:
-    try:
-        domxml = hooking.read_domxml()
-        vcpu = domxml.getElementsByTagName('vcpu')[0]
-        if not vcpu.hasAttribute('cpuset'):
-            sys.stderr.write('pincpu: pinning cpu to: %s\\n' % os.environ['pincpu'])
-            vcpu.setAttribute('cpuset', os.environ['pincpu'])
-            hooking.write_domxml(domxml)
-        else:
-            sys.stderr.write('pincpu: cpuset attribute is present in vcpu, doing nothing\\n')
-    except:
-        sys.stderr.write('pincpu: [unexpected error]: %s\\n' % traceback.format_exc())
-        sys.exit(2)
-"""
 
 MACSPOOF = """import os
 import hooking

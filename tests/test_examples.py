@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from hooking import points
-from support import DOMAIN, TEMPLATES, Recording, canonical, execute, recordings
+from support import DOMAIN, PINCPU, TEMPLATES, Recording, canonical, execute, recordings
 
 HOOK = (TEMPLATES / "stay_and_pin.py").read_text()
 
@@ -31,26 +31,6 @@ import sys
 if 'cantmigrate' in os.environ:
     sys.stderr.write('cantmigrate: before_vm_migrate_source: cannot migrate this VM\\n')
     sys.exit(2)
-"""
-
-PINCPU = """import os
-import sys
-import hooking
-import traceback
-
-if 'pincpu' in os.environ:
-    try:
-        domxml = hooking.read_domxml()
-        vcpu = domxml.getElementsByTagName('vcpu')[0]
-        if not vcpu.hasAttribute('cpuset'):
-            sys.stderr.write('pincpu: pinning cpu to: %s\\n' % os.environ['pincpu'])
-            vcpu.setAttribute('cpuset', os.environ['pincpu'])
-            hooking.write_domxml(domxml)
-        else:
-            sys.stderr.write('pincpu: cpuset attribute is present in vcpu, doing nothing\\n')
-    except:
-        sys.stderr.write('pincpu: [unexpected error]: %s\\n' % traceback.format_exc())
-        sys.exit(2)
 """
 
 
