@@ -72,7 +72,7 @@ class Process:
         try:
             write(self._stderr, text.encode("utf-8", "backslashreplace"))
         except OSError:
-            self._stderr = 2
+            return
 
     def syslog(self, text: str) -> None:
         """Write ``text`` to the system log, where libvirt's administrators look."""
@@ -88,12 +88,14 @@ class Process:
             InvocationError: Standard output or error is closed.
         """
         try:
-            self._stdout, self._stderr = os.dup(1), os.dup(2)
-            os.dup2(2, 1)
-        except OSError:
-            self._stdout = 0
-        if self._stdout <= 2:  # noqa: PLR2004 - a number below means that one of the three was free to take
-            raise InvocationError("a standard descriptor is closed; start this script with input, output and error")
+            for descriptor in 0, 1, 2:
+                os.fstat(descriptor)
+        except OSError as error:
+            raise InvocationError(
+                "a standard descriptor is closed; start this script with input, output and error"
+            ) from error
+        self._stdout, self._stderr = os.dup(1), os.dup(2)
+        os.dup2(2, 1)
         os.register_at_fork(after_in_child=self._drop_host)
 
     def run(self, work: Callable[[], T], timeout: float | None) -> T:
@@ -106,7 +108,8 @@ class Process:
             timeout: Seconds, or `None` to do it in this process without a limit.
 
         Raises:
-            HookTimeoutError: It took longer; it was killed, with every process it started.
+            HookTimeoutError: It took longer; it was killed, with the processes it started (but those that made
+                themselves a session of their own).
             TerminatedError: This process, or the one that did the work, was told to end.
         """
         from hooking import _supervision

@@ -1,4 +1,4 @@
-"""Doing a hook's work apart from the host: what it prints is kept, SIGTERM ends it, and it may get a time limit."""
+"""Doing a hook's work apart from the host: what it prints is kept, signals end it, and it may get a time limit."""
 
 from __future__ import annotations
 
@@ -22,24 +22,28 @@ LARGEST_OUTPUT = 64 * 1024
 
 def do(work: Callable[[], T], timeout: float | None) -> T:
     """Do ``work``: in this process, or with a ``timeout`` in a child that is killed at its end."""
-    return _interruptible(work) if timeout is None else _in_child(work, timeout)
+    return _interruptible(work if timeout is None else lambda: _in_child(work, timeout))
 
 
 def _interruptible(work: Callable[[], T]) -> T:
-    """Do ``work``, and let SIGTERM raise `TerminatedError` in it."""
+    """Do ``work``, and let SIGTERM, SIGHUP and SIGINT raise `TerminatedError` in it. Later they have no effect."""
     signal = _signals()
+    names = {signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP", signal.SIGINT: "SIGINT"}
+    process = os.getpid()
     working = True
 
-    def terminate(*_: object) -> None:
-        nonlocal working
+    def terminate(number: int, _: object) -> None:
         if working:
-            working = False
-            raise TerminatedError("ended by SIGTERM")
+            raise TerminatedError(f"ended by {names[number]}")
 
-    signal.signal(signal.SIGTERM, terminate)
-    result = work()
-    working = False
-    return result
+    for number in names:
+        signal.signal(number, terminate)
+    try:
+        return work()
+    finally:
+        working = False
+        if os.getpid() != process:  # a child that a handler forked, and that came back from the handler
+            os._exit(0)
 
 
 def _in_child(work: Callable[[], T], timeout: float) -> T:
@@ -47,13 +51,14 @@ def _in_child(work: Callable[[], T], timeout: float) -> T:
     import marshal
 
     deadline = time.monotonic() + timeout
+    _flush()
     reader, writer = os.pipe()
     child = os.fork()
-    if child == 0:
-        _be_child(work, writer)
-    os.close(writer)
     try:
-        answer = _interruptible(lambda: _read_until(deadline, reader))
+        if child == 0:
+            _be_child(work, writer)
+        os.close(writer)
+        answer = _read_until(deadline, reader)
     except HookTimeoutError as error:
         _kill_session(child)
         raise HookTimeoutError(f"the handlers took longer than {timeout:g} s and were killed") from error
@@ -70,13 +75,17 @@ def _in_child(work: Callable[[], T], timeout: float) -> T:
 def _be_child(work: Callable[[], Any], writer: int) -> NoReturn:
     import marshal
 
+    stream = open(writer, "wb")  # noqa: SIM115 - a child of this one closes it
     try:
+        signal = _signals()
+        for number in signal.SIGTERM, signal.SIGHUP, signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
         os.setsid()
-        os.register_at_fork(after_in_child=lambda: os.close(writer))
+        os.register_at_fork(after_in_child=stream.close)
         message = marshal.dumps(work())
         _flush()
-        with open(writer, "wb") as stream:
-            stream.write(message)
+        stream.write(message)
+        stream.close()
     finally:
         os._exit(0)
 
@@ -151,5 +160,7 @@ def close_spool(spool: int, stderr: int) -> str:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
+        try:
             stream.flush()
+        except (AttributeError, OSError, ValueError):  # noqa: PERF203 - handlers may have closed or replaced it
+            continue

@@ -31,11 +31,16 @@ class Call:
     Args:
         process: The process that the host started.
         context: What `read_context` said of it.
+        by_hand: Whether the script itself writes the document back. Else `Hook` does, and this call is the one that
+            `read_domain` and its kin speak of in a handler.
     """
 
-    def __init__(self, process: Process, context: HookContext) -> None:
+    def __init__(self, process: Process, context: HookContext, *, by_hand: bool = True) -> None:
+        global _current  # noqa: PLW0603 - there is one call a process
+        _current = self
         self.process = process
         self.context = context
+        self.by_hand = by_hand
         if context.host == "libvirt" and context.point.document:
             context.properties_source = self._metadata
         self._document: tuple[Document] | None = None
@@ -52,9 +57,10 @@ class Call:
         if self.context.host == "libvirt":
             return None
         variable = "_hook_json" if self._is_json else "_hook_domxml"
-        if variable not in self.process.environ:
+        path = self.process.environ.get(variable)
+        if not path:
             raise DocumentError(f"VDSM names the document's file in the variable {variable}, which is not set")
-        return self.process.environ[variable]
+        return path
 
     @property
     def payload(self) -> bytes:
@@ -91,14 +97,11 @@ class Call:
                 f"the document was changed, but {self._host} ignores changes at {point.name}: do not change it there"
             )
             raise ReadOnlyError(message)
+        from hooking import identity
+
         if self._is_json:
-            import json
-
-            from hooking import identity
-
-            identity.check_json(json.loads(self.payload), json.loads(data), merged=point.reply == "merged")
+            identity.check_json(self.payload, data, merged=point.reply == "merged")
         else:
-            from hooking import identity
             from hooking.document import identify, parse
 
             identity.check_xml(self._identity, identify(parse(data)))
@@ -188,10 +191,9 @@ _current: Call | None = None
 
 
 def _current_call() -> Call:
-    global _current  # noqa: PLW0603 - there is one call a process
     process = _process.current()
     if _current is None or _current.process is not process:
-        _current = Call(process, read_context(process))
+        return Call(process, read_context(process))
     return _current
 
 
@@ -245,16 +247,21 @@ def write_domain(domain: Domain) -> None:
     """Give the domain back to the host, if it was changed. The next call under libvirt would be one too many.
 
     Raises:
+        PointError: A handler of `Hook` called it; the document goes back when the handlers are done.
         ReadOnlyError: The host ignores changes at this hook point.
         IdentityError: The name, the UUID or the root element was changed; nothing was written.
         DocumentError: It cannot be written.
     """
-    _write(domain)
+    from hooking.domain import Domain
+
+    _write(Domain, domain)
 
 
 def write_device(device: Device) -> None:
     """Give the device back to VDSM, if it was changed. Errors are those of `write_domain`."""
-    _write(device)
+    from hooking.domain import Device
+
+    _write(Device, device)
 
 
 def _read(view: type[View]) -> View:
@@ -266,8 +273,12 @@ def _read(view: type[View]) -> View:
     return document
 
 
-def _write(document: Document) -> None:
+def _write(view: type[View], document: View) -> None:
     call = _current_call()
+    if not call.by_hand:
+        raise PointError("a handler changes its document and returns; Hook writes it back")
+    if not isinstance(document, view):
+        raise DocumentError(f"a {view.__name__} goes back, not {document!r}")
     data = call.reply(document)
     if data is not None:
         call.send(data)

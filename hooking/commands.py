@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 
 from hooking import _process, host
 from hooking.exceptions import CommandError
@@ -11,7 +12,7 @@ from hooking.exceptions import CommandError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Final
+    from typing import IO, Final
 
 TIMEOUT: Final = 30.0
 """Seconds that a program gets unless the caller says otherwise. The host waits all the while."""
@@ -22,6 +23,8 @@ def run_command(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program and return its result, with ``stdout`` and ``stderr`` as text.
 
+    It is over when the program itself has ended, whatever that leaves in the background.
+
     Args:
         command: The program and its arguments, each its own item.
         stdin: Text for its standard input.
@@ -29,9 +32,11 @@ def run_command(
         check: Treat an exit status other than 0 as an error.
 
     Raises:
-        CommandError: The program is missing, takes too long, or fails; or it is ``virsh`` or ``virt-*`` under libvirt,
-            where the daemon waits for this hook and so could never answer.
+        CommandError: No program is named, or it is missing, takes too long, or fails; or it is ``virsh`` or ``virt-*``
+            under libvirt, where the daemon waits for this hook and so could never answer.
     """
+    if not command or isinstance(command, str):
+        raise CommandError(f"{command!r} is not a list of a program and its arguments")
     program = os.path.basename(command[0])
     if (program == "virsh" or program.startswith("virt-")) and host.is_libvirt(_process.current()):
         message = (
@@ -39,7 +44,11 @@ def run_command(
         )
         raise CommandError(message)
     try:
-        result = subprocess.run(command, input=stdin, timeout=timeout, check=False, capture_output=True, text=True)
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            ended = subprocess.run(
+                command, input=stdin.encode(), timeout=timeout, check=False, stdout=stdout, stderr=stderr
+            )
+            result = subprocess.CompletedProcess(ended.args, ended.returncode, _text(stdout), _text(stderr))
     except subprocess.TimeoutExpired as error:
         raise CommandError(f"{program} took longer than {timeout:g} s and was killed") from error
     except OSError as error:
@@ -48,3 +57,8 @@ def run_command(
         last_words = (result.stderr.strip() or result.stdout.strip() or "(it said nothing)").splitlines()[-1]
         raise CommandError(f"{program} failed with status {result.returncode}: {last_words}")
     return result
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "backslashreplace")

@@ -84,7 +84,8 @@ class HookContext:
     def custom_properties(self) -> Mapping[str, str]:
         """The custom properties of the object; a VM's hides a device's of the same name.
 
-        Under VDSM the environment, less what the system itself puts there. Under libvirt what ``<metadata>`` of the
+        Under VDSM the environment, less what the system itself puts there (``PATH``, ``HOME``, ``USER``, ``TERM``, …):
+        a property of such a name cannot be told from it. Under libvirt what ``<metadata>`` of the
         guest or network holds: our own element, set with ``virsh metadata``, before the one of oVirt's Engine.
 
         Raises:

@@ -153,7 +153,7 @@ class Attribute(Generic[T]):
         if view is None:
             return self
         element = self._find(view.element)
-        text = None if element is None else element.get(self._attribute) if self._attribute else element.text
+        text = None if element is None else element.get(self._attribute) if self._attribute else own_text(element)
         if text is None:
             return None
         try:
@@ -177,7 +177,7 @@ class Attribute(Generic[T]):
         if self._attribute:
             element.set(self._attribute, text)
         else:
-            element.text = text
+            set_own_text(element, text)
 
     def _find(self, element: etree._Element | None) -> etree._Element | None:
         for tag in self._tags:
@@ -193,7 +193,7 @@ class Attribute(Generic[T]):
         if self._attribute:
             element.attrib.pop(self._attribute, None)
         else:
-            element.text = None
+            set_own_text(element, None)
         while element is not root and not len(element) and not element.attrib and not (element.text or "").strip():
             element, empty = _parent(element), element
             remove(empty)
@@ -225,6 +225,20 @@ class Flag:
             child(view.element, self.path)
         for element in [] if value else list(view.element.iterchildren(self.path)):
             remove(element)
+
+
+def own_text(element: etree._Element) -> str | None:
+    """Return the text of ``element`` itself, in one piece whatever comments or elements interrupt it."""
+    if not len(element):
+        return element.text
+    return "".join([element.text or "", *(child.tail or "" for child in element)]) or None
+
+
+def set_own_text(element: etree._Element, text: str | None) -> None:
+    """Let ``text`` be all that `own_text` finds."""
+    element.text = text
+    for child in element:
+        child.tail = None
 
 
 def find(parent: etree._Element, tag: str) -> etree._Element | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from lxml import etree
 
-from hooking.document import Attribute, Element, Flag
+from hooking.document import Attribute, Element, Flag, own_text
 from hooking.exceptions import DocumentError
-from hooking.values import CPUSET, MAC, MEMORY_UNIT, TEXT, UNSIGNED, choice, unit_bytes
+from hooking.values import CPUSET, MAC, MEMORY_UNIT, TAG, TEXT, UNSIGNED, choice, unit_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,21 +42,26 @@ class Metadata(Element):
 
     @custom_properties.setter
     def custom_properties(self, properties: Mapping[str, str]) -> None:
-        """Replace our own element; oVirt's belongs to the Engine."""
+        """Replace our own element; oVirt's belongs to the Engine.
+
+        Raises:
+            InvalidValueError: A name is no XML name without colon, or a value is no text.
+        """
+        texts = {TAG.read(name): TEXT.read(value) for name, value in properties.items()}
         ours = self.find(OUR_NAMESPACE)
         if ours is None:
             self.attach()
             ours = etree.SubElement(self.element, f"{{{OUR_NAMESPACE}}}properties", nsmap={"hooking": OUR_NAMESPACE})
         for child in list(ours):
             ours.remove(child)
-        for name, value in properties.items():
-            etree.SubElement(ours, f"{{{OUR_NAMESPACE}}}{name}").text = value
+        for name, text in texts.items():
+            etree.SubElement(ours, f"{{{OUR_NAMESPACE}}}{name}").text = text
 
 
 def _properties(element: etree._Element | None) -> dict[str, str]:
     if element is None:
         return {}
-    return {str(child.tag).rpartition("}")[2]: (child.text or "").strip() for child in element.iterchildren("*")}
+    return {str(child.tag).rpartition("}")[2]: (own_text(child) or "").strip() for child in element.iterchildren("*")}
 
 
 class Memory(Element):

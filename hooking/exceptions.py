@@ -9,9 +9,16 @@ def one_line(text: object) -> str:
     Names and values come from guests, so control characters and line breaks are written as escapes: they can
     forge neither a log line nor a terminal command.
     """
+    return printable(str(text).strip(), keep="")
+
+
+def printable(text: str, keep: str = "\n\t") -> str:
+    """Return ``text`` with control characters, but those to ``keep``, written as escapes."""
+    if text.isprintable():
+        return text
     return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in str(text).strip()
+        character if character.isprintable() or character in keep else character.encode("unicode_escape").decode()
+        for character in text
     )
 
 
@@ -27,6 +34,7 @@ class HookError(Exception, SystemExit):
     """
 
     exit_status = 1
+    code: str | int | None = "an error without a message"  # for subclasses that do not say
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -73,4 +81,4 @@ class HookTimeoutError(HookError):
 
 
 class TerminatedError(HookError):
-    """The hook got SIGTERM while its handlers ran."""
+    """The hook was told to end (SIGTERM, SIGHUP, SIGINT) while its handlers ran."""

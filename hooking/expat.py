@@ -57,6 +57,8 @@ def parse(data: bytes) -> minidom.Document:
         raise DocumentError(
             f"the document has a DOCTYPE or entities; no host writes such a one ({type(error).__name__})"
         ) from error
+    except (LookupError, ValueError) as error:
+        raise DocumentError(f"the document is in an encoding that no host writes: {error}") from error
     return document
 
 
@@ -90,6 +92,9 @@ def identify(data: bytes) -> XmlIdentity:
     root: list[str] = []
     texts: dict[str, list[str]] = {"name": [], "uuid": []}
 
+    def refuse_doctype(*_: object) -> None:
+        raise DocumentError("the hook made a document with a DOCTYPE; no host reads such a one")
+
     def start(tag: str, _: object) -> None:
         path.append(tag)
         if len(path) == 1:
@@ -101,13 +106,14 @@ def identify(data: bytes) -> XmlIdentity:
         if len(path) > 1 and path[1] in texts:
             texts[path[1]][-1] += data
 
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartDoctypeDeclHandler = refuse_doctype
     parser.StartElementHandler = start
     parser.EndElementHandler = lambda _: path.pop()
     parser.CharacterDataHandler = text
     try:
         parser.Parse(data, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:
         raise DocumentError(f"the hook made a document that is not XML: {error}") from error
     is_domain = root == ["domain"]
     return root[0], tuple(texts["name"]) if is_domain else (), tuple(texts["uuid"]) if is_domain else ()

@@ -6,11 +6,11 @@ import os
 
 from hooking import _process, host, points
 from hooking.context import read_context
-from hooking.exceptions import HookError, InvocationError, PointError, one_line
+from hooking.exceptions import HookError, InvocationError, PointError, one_line, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any, List, NoReturn, Optional, Tuple, TypeVar
 
     from hooking import _signatures
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     Answer = Tuple[int, str, str, Optional[bytes]]
     """Exit status, message for the log, details for standard error, and the document that goes back."""
 
+_LONGEST_TIMEOUT = 24 * 60 * 60.0
+_LAZY = 0x20 | 0x80 | 0x200  # the flags that `inspect` has for generators, coroutines and what is both
+
 
 class Hook:
     """The handlers of one hook script, for any number of hook points of both hosts.
@@ -35,18 +38,24 @@ class Hook:
     standard error; standard output is the host's own.
 
     Args:
-        timeout: Seconds for all handlers of a call together; then they are killed with all that they started, and the
-            call ends as an error. `None`: no limit; the hosts have none either, so a hanging hook hangs the host.
+        timeout: Seconds for all handlers of a call together, which then run in a child process: at the end of the time
+            it is killed with what it started, and however it ends (`os._exit`, a crash), the call ends by the rule of
+            the hook point. `None`: no child and no limit; the hosts have none either, so a hook that hangs or leaves a
+            thread behind hangs the host.
         strict: Let every error fail the call, also where the rule is to let it pass because failing does harm.
     """
 
     def __init__(self, *, timeout: float | None = None, strict: bool = False) -> None:
-        self._timeout = timeout
+        self._timeout: float | None = None
         self._strict = strict
         self._registrations: list[tuple[str, tuple[str, ...], str | None, str | None, Callable[..., None]]] = []
         self._mistakes: list[str] = []
-        if timeout is not None and not timeout > 0:
-            self._mistakes.append(f"timeout={timeout} is not a time; give seconds above 0, or None for no limit")
+        if isinstance(timeout, (int, float)) and 0 < timeout <= _LONGEST_TIMEOUT:
+            self._timeout = timeout
+        elif timeout is not None:
+            self._mistakes.append(
+                f"timeout={timeout!r} is not a time; give seconds above 0 (a day at most), or None for no limit"
+            )
 
     if TYPE_CHECKING:
         daemon: _signatures.Daemon
@@ -120,17 +129,14 @@ class Hook:
     def _register(
         self, driver: str, ops: tuple[str, ...], object_: str | None = None, device: str | None = None
     ) -> Callable[[Handler], Handler]:
-        if not ops or callable(ops[0]):
-            self._mistakes.append(f"@hook.{driver} needs names of hook points in parentheses")
-            ops = ()
-        for op in ops:
-            if not points.is_known(driver, op):
-                self._mistakes.append(_misspelt(points.find(driver, op)))
-            elif device is not None and points.find(driver, op).document != "device":
-                self._mistakes.append(f"device={device!r} has no sense at {op}, which hands over no device")
+        mistakes = list(_mistakes(driver, ops, object_, device))
+        self._mistakes += mistakes
 
         def register(handler: Handler) -> Handler:
-            self._registrations.append((driver, ops, object_, device, handler))
+            if _is_lazy(handler):
+                self._mistakes.append(f"{handler!r} is a generator or async, so it would never run; write a plain def")
+            elif not mistakes:
+                self._registrations.append((driver, ops, object_, device, handler))
             return handler
 
         return register
@@ -149,24 +155,20 @@ class Hook:
     def _supervise(self, process: Process, context: HookContext, matching: Matching) -> int:
         from hooking.call import Call
 
-        call = Call(process, context)
+        call = Call(process, context, by_hand=False)
         try:
             call.payload  # noqa: B018 - read before the host's descriptors are put away
             status, line, details, reply = process.run(lambda: self._work(call, matching), self._timeout)
-        except HookError as error:
-            status, line, details, reply = self._failed(call, error)
-        details += process.output()
-        if reply is not None:
-            try:
+            if reply is not None:
                 call.send(reply)
-            except HookError as error:
-                status, line, more, _ = self._failed(call, error)
-                details = more + details
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the host gets an answer by the rule of the point
+            status, line, details, _ = self._failed(context, error)
+        details += process.output()
         if line and not status:
             _note(process, context, line)
         elif line:
             process.tell(_line(process, context, line))
-        process.tell(details)
+        process.tell(printable(details))
         return status
 
     def _work(self, call: Call, matching: Matching) -> Answer:
@@ -178,14 +180,14 @@ class Hook:
             for handler in dict.fromkeys(handler for device, handler in matching if device in (None, kind)):
                 _call(handler, arguments)
             return 0, "", "", call.reply(document)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the host gets an answer by the rule of the point
-            return self._failed(call, error)
+        except BaseException as error:  # noqa: BLE001 - it has to cross to the process that answers
+            return self._failed(call.context, error)
 
     def _complain(self) -> None:
         if self._mistakes:
             raise PointError(self._mistakes[0])
 
-    def _failed(self, call: Call, error: BaseException) -> Answer:
+    def _failed(self, context: HookContext, error: BaseException) -> Answer:
         details = ""
         if isinstance(error, HookError):
             message = str(error)
@@ -194,9 +196,31 @@ class Hook:
         else:
             import traceback
 
-            message = f"{type(error).__name__}: {error}"
+            message = traceback.format_exception_only(type(error), error)[-1]
             details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        return host.exit_status(call.context.point, error, strict=self._strict), message, details, None
+        return host.exit_status(context.point, error, strict=self._strict), one_line(message), details, None
+
+
+def _mistakes(driver: str, ops: tuple[object, ...], object_: object, device: object) -> Iterator[str]:
+    """Yield what is wrong with a registration, for scripts that no type checker saw."""
+    for name, text in ("object", object_), ("device", device):
+        if not isinstance(text, (str, type(None))):
+            yield f"{name}={text!r} is not a text; register the handler once more for each further one"
+    if not ops:
+        yield f"@hook.{driver} needs the names of its hook points in parentheses"
+    for op in ops:
+        if not isinstance(op, str):
+            yield f"@hook.{driver} needs the names of its hook points in parentheses, not {op!r}"
+        elif not points.is_known(driver, op):
+            yield _misspelt(points.find(driver, op))
+        elif device is not None and points.find(driver, op).document != "device":
+            yield f"device={device!r} has no sense at {op}, which hands over no device"
+
+
+def _is_lazy(handler: Callable[..., None]) -> bool:
+    """Tell whether a call of ``handler`` runs nothing of it."""
+    code = getattr(handler, "__code__", None)
+    return code is not None and bool(code.co_flags & _LAZY)
 
 
 def _call(handler: Callable[..., None], arguments: list[Any]) -> None:

@@ -6,7 +6,7 @@ from hooking.exceptions import IdentityError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Tuple
+    from typing import Tuple
 
     XmlIdentity = Tuple[str, Tuple[str, ...], Tuple[str, ...]]
     """The root element's name, and for a domain the texts of its ``name`` and ``uuid`` elements."""
@@ -25,7 +25,7 @@ def check_xml(old: XmlIdentity, new: XmlIdentity) -> None:
             _complain(what, ", ".join(before) or "absent", ", ".join(after) or "absent")
 
 
-def check_json(old: Any, new: Any, *, merged: bool) -> None:
+def check_json(old: bytes, new: bytes, *, merged: bool) -> None:
     """Compare two JSON documents.
 
     Args:
@@ -36,9 +36,12 @@ def check_json(old: Any, new: Any, *, merged: bool) -> None:
     Raises:
         IdentityError: The top-level type is another, or a key was removed from a document that is merged.
     """
-    if type(old) is not type(new):
-        _complain("the type of the document", type(old).__name__, type(new).__name__)
-    gone = sorted(set(old) - set(new)) if merged else []
+    import json
+
+    before, after = json.loads(old), json.loads(new)
+    if type(before) is not type(after):
+        _complain("the type of the document", type(before).__name__, type(after).__name__)
+    gone = sorted(set(before) - set(after)) if merged else []
     if gone:
         raise IdentityError(
             f"VDSM merges this document into its own, so {', '.join(gone)} cannot be removed: set a value instead"

@@ -1,7 +1,7 @@
 """The table of hook points: when the hosts call a script, with what, and what its answer does.
 
 This is the one place for these facts; types, the `Hook` pipeline, the commands and the reference come from it.
-A new hook point is one new row (and, for type checkers, its name in `_literals`).
+A new hook point is one new row (and, for type checkers, its name in `_signatures`).
 
 Columns:
 
@@ -221,7 +221,7 @@ DRIVERS: Final = frozenset(name.partition("/")[0] for name in _LINES if "/" in n
 def find(driver: str, op: str) -> Point:
     """Return the hook point of a call; for one that the table does not know (a newer host) ``known`` is false."""
     name = _name(driver, op)
-    if name not in _LINES:
+    if not is_known(driver, op):
         return Point({**_UNKNOWN, "driver": driver, "op": op, "action": op})
     if name not in _points:
         columns = (_VDSM if driver == "vdsm" else _LIBVIRT).split("\n", 2)[1].split()[1:]
@@ -231,7 +231,7 @@ def find(driver: str, op: str) -> Point:
 
 def is_known(driver: str, op: str) -> bool:
     """Tell whether the table has a hook point."""
-    return _name(driver, op) in _LINES
+    return "/" not in op and _name(driver, op) in _LINES
 
 
 def all_points() -> list[Point]:

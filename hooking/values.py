@@ -44,7 +44,7 @@ class Kind(Generic[T]):
         """
         try:
             return self._read(text)
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidValueError(f"{text!r} is not {self.rule}") from error
 
     def write(self, value: T) -> str:
@@ -56,7 +56,7 @@ class Kind(Generic[T]):
         try:
             text = self._write(value)
             self._read(text)
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidValueError(f"{value!r} is not {self.rule}") from error
         return text
 
@@ -156,7 +156,22 @@ def _text(text: str) -> str:
     return text
 
 
+def _name(text: str) -> str:
+    if not text:
+        raise ValueError(text)
+    return _text(text)
+
+
+def _tag(text: str) -> str:
+    plain = text.translate(dict.fromkeys(map(ord, "-._"), "0"))
+    if not (text.isascii() and plain.isalnum() and (text[0].isalpha() or text[0] == "_")):
+        raise ValueError(text)
+    return text
+
+
 TEXT: Final = Kind("text that XML can hold", _text)
+NAME: Final = Kind("a name that XML can hold", _name)
+TAG: Final = Kind("a name of English letters, digits and -._ that starts with a letter or _", _tag)
 UNSIGNED: Final = Kind("a whole number, 0 or more", _unsigned)
 MEMORY_UNIT: Final = Kind("a unit of memory such as KiB or GB", lambda unit: unit if _UNITS[unit.lower()] else "")
 CPU_NUMBERS: Final = Kind("a set of CPUs such as 0-3,^2,8", _cpu_numbers, lambda cpus: ",".join(map(str, cpus)))

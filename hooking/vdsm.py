@@ -64,11 +64,14 @@ def read_json() -> Any:
     Raises:
         KeyError: The variable is not set.
         json.JSONDecodeError: It is not JSON.
-        DocumentError: It is too large.
+        DocumentError: It is too large or too deep.
     """
     import json
 
-    return json.loads(_process.current().payload(_carrier("_hook_json")))
+    try:
+        return json.loads(_process.current().payload(_carrier("_hook_json")))
+    except RecursionError as error:
+        raise DocumentError(f"the document is not JSON that VDSM writes: {error}") from error
 
 
 def write_json(data: Any) -> None:
@@ -82,11 +85,11 @@ def write_json(data: Any) -> None:
     import json
 
     carrier = _carrier("_hook_json")
-    text = json.dumps(data)
+    document = json.dumps(data).encode()
     original = _process.current().payload(carrier)
     if original.strip():
-        identity.check_json(json.loads(original), json.loads(text), merged=_reply() == "merged")
-    _write(carrier, text.encode())
+        identity.check_json(original, document, merged=_reply() == "merged")
+    _write(carrier, document)
 
 
 def exit_hook(message: str, return_code: int = 2) -> NoReturn:
@@ -179,10 +182,10 @@ def execCmd(  # noqa: N802, PLR0913, PLR0917 - VDSM's name and arguments
 
 
 def _carrier(variable: str) -> str:
-    try:
-        return _process.current().environ[variable]
-    except KeyError as error:
-        raise _VariableError(f"VDSM names the document's file in the variable {variable}, which is not set") from error
+    path = _process.current().environ.get(variable)
+    if not path:
+        raise _VariableError(f"VDSM names the document's file in the variable {variable}, which is not set")
+    return path
 
 
 def _reply() -> str | None:

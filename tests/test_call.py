@@ -55,6 +55,28 @@ def test_a_domain_of_ones_own_is_compared_with_what_the_host_gave() -> None:
     assert process.answered is None
 
 
+def test_what_is_no_domain_is_not_written() -> None:
+    process = act_for(vdsm("before_vm_start"))
+    with pytest.raises(hooking.DocumentError, match="a Domain goes back, not '<domain/>'"):
+        hooking.write_domain("<domain/>")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    assert process.answered is None
+
+
+def test_an_empty_variable_names_no_file() -> None:
+    act_for(vdsm("before_vm_start", _hook_domxml=""))
+    with pytest.raises(hooking.DocumentError, match="in the variable _hook_domxml, which is not set"):
+        hooking.read_domain()
+
+
+def test_an_error_of_ones_own_needs_no_message() -> None:
+    class OwnError(hooking.HookError):
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+    assert str(OwnError(5)) == "an error without a message"
+    assert OwnError(5).code
+
+
 def test_devices() -> None:
     process = act_for(vdsm("before_nic_hotplug", "<interface><model type='virtio'/></interface>"))
     device = hooking.read_device()

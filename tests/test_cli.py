@@ -66,6 +66,7 @@ def test_a_refusal_is_status_1_of_the_command() -> None:
     [
         (["qemu/migarte"], "there is no hook point qemu/migarte; see: hooking points"),
         (["qemu/migrate", "--property", "x"], "'x' is not NAME=VALUE"),
+        (["before_vm_start", "--property", "=x"], "'=x' is not NAME=VALUE"),
         (["qemu/migrate", "--document", "/no/such"], "No such file or directory"),
     ],
 )
@@ -73,6 +74,32 @@ def test_wrong_use_is_status_2(arguments: list[str], message: str) -> None:
     shown = invoke("run", str(PIN), *arguments)
     assert shown.exit_code == 2
     assert message in shown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--property", "a b=x"], "'a b' is not a name of English letters, digits and -._ that starts with a letter"),
+        (["--property", "a=\x01"], r"'\x01' is not text that XML can hold"),
+        (["--timeout", "nan"], "nan s is no time to wait"),
+        (["--timeout", "0"], "0 s is no time to wait"),
+        (["--timeout", "inf"], "inf s is no time to wait"),
+    ],
+)
+def test_a_value_that_is_none_is_one_line(arguments: list[str], message: str) -> None:
+    shown = invoke("run", str(PIN), "qemu/migrate", *arguments)
+    assert (shown.exit_code, shown.output.count("\n")) == (1, 1)
+    assert message in shown.output
+
+
+def test_what_a_script_says_cannot_command_the_terminal(tmp_path: Path) -> None:
+    path = script(tmp_path, "#!/bin/sh\nprintf '\\033[2Jred\\n' >&2\n")
+    assert r"\x1b[2Jred" in invoke("run", str(path), "qemu/start").output
+
+
+def test_a_script_may_ruin_its_file(tmp_path: Path) -> None:
+    path = script(tmp_path, '#!/bin/sh\nrm "$_hook_domxml" && mkdir "$_hook_domxml"\n')
+    assert start(path, points.find("vdsm", "before_vm_start")).after == b""
 
 
 def test_a_document_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
@@ -234,6 +261,7 @@ def test_a_diff_shows_only_what_differs() -> None:
     assert unified_diff(b"<a x='1'><b/></a>", b'<a x="1">\n  <b></b>\n</a>') == []
     assert unified_diff(b'{"a":1}', b'{ "a": 2 }')[-3:] == ['-  "a": 1', '+  "a": 2', " }"]
     assert unified_diff(b"<a>", b"<b>")[-2:] == ["-<a>", "+<b>"]
+    assert unified_diff(b"[" * 100_000, b"[" * 100_000) == []
 
 
 def test_the_first_line_of_a_script_needs_not_be_one(tmp_path: Path) -> None:

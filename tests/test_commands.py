@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 
 import hooking
@@ -26,9 +29,11 @@ def test_nothing_goes_through_a_shell() -> None:
         (["false"], r"^false failed with status 1: \(it said nothing\)$"),
         (["/no/such/program"], "^program cannot be run: No such file or directory$"),
         (["/etc/passwd"], "^passwd cannot be run: Permission denied$"),
+        ([], r"^\[\] is not a list of a program and its arguments$"),
+        ("ls -l", "^'ls -l' is not a list of a program and its arguments$"),
     ],
 )
-def test_a_failure_is_one_line(command: list[str], message: str) -> None:
+def test_a_failure_is_one_line(command: Any, message: str) -> None:
     with pytest.raises(hooking.CommandError, match=message):
         hooking.run_command(command)
 
@@ -40,6 +45,16 @@ def test_a_failure_may_be_no_error() -> None:
 def test_a_program_that_hangs_is_killed() -> None:
     with pytest.raises(hooking.CommandError, match=r"sleep took longer than 0.1 s and was killed"):
         hooking.run_command(["sleep", "60"], timeout=0.1)
+
+
+def test_a_program_is_over_when_it_ends_whatever_it_left_behind() -> None:
+    begin = time.monotonic()
+    assert hooking.run_command(["sh", "-c", "sleep 30 & echo done"], timeout=20).stdout == "done\n"
+    assert time.monotonic() - begin < 10
+
+
+def test_output_of_any_bytes_is_text() -> None:
+    assert hooking.run_command(["printf", r"\377x"]).stdout == r"\xffx"
 
 
 @pytest.mark.parametrize("program", ["virsh", "/usr/bin/virsh", "virt-xml"])

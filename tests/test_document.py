@@ -334,3 +334,21 @@ def test_identity_of_what_is_no_domain_is_its_root() -> None:
 def test_broken_output_has_no_identity() -> None:
     with pytest.raises(DocumentError, match="the hook made a document that is not XML"):
         expat.identify(b"<domain>")
+
+
+def test_a_comment_does_not_cut_a_text() -> None:
+    guest = view("<domain><title>a<!-- x -->b</title></domain>")
+    assert guest.title == "ab"
+    guest.title = "c"
+    assert guest.title == "c"
+    ours = f"<h:p xmlns:h='{domain.OUR_NAMESPACE}'><h:pincpu>1<!-- not -->2</h:pincpu></h:p>"
+    assert view(f"<domain><metadata>{ours}</metadata></domain>").metadata.custom_properties == {"pincpu": "12"}
+
+
+@pytest.mark.parametrize("properties", [{"a b": "x"}, {"": "x"}, {"é": "x"}, {"1": "x"}, {"a": "\0"}, {"a": None}])
+def test_custom_properties_are_checked_before_any_is_set(properties: Any) -> None:
+    guest = view(DOMAIN)
+    before = etree.tostring(guest.element)
+    with pytest.raises(InvalidValueError):
+        guest.metadata.custom_properties = properties
+    assert etree.tostring(guest.element) == before

@@ -98,6 +98,60 @@ def test_a_document_that_cannot_be_read_again_is_not_written() -> None:
     assert process.answered is None
 
 
+def root_of(domxml: minidom.Document) -> minidom.Element:
+    assert domxml.documentElement is not None
+    return domxml.documentElement
+
+
+def test_a_name_of_another_namespace_is_no_name() -> None:
+    act_for("before_vm_start", DOMAIN.replace("<name>web01</name>", "<x:name xmlns:x='urn:x'>web01</x:name>"))
+    domxml = hooking.read_domxml()
+    hooking.write_domxml(domxml)
+    foreign = domxml.getElementsByTagName("x:name")[0]
+    root_of(domxml).replaceChild(name := domxml.createElement("name"), foreign)
+    name.appendChild(domxml.createTextNode("web01"))
+    with pytest.raises(hooking.IdentityError, match="the name must stay 'absent', but the hook made it 'web01'"):
+        hooking.write_domxml(domxml)
+
+
+def test_a_root_of_another_namespace_is_another_root() -> None:
+    act_for("before_vm_start", DOMAIN)
+    domxml = hooking.read_domxml()
+    root_of(domxml).setAttribute("xmlns", "urn:x")
+    with pytest.raises(
+        hooking.IdentityError, match="the root element must stay 'domain', but the hook made it 'urn:x "
+    ):
+        hooking.write_domxml(domxml)
+
+
+def test_a_doctype_is_not_written() -> None:
+    process = act_for("before_vm_start", DOMAIN)
+    domxml = hooking.read_domxml()
+    doctype = minidom.getDOMImplementation().createDocumentType("domain", None, "file:///etc/passwd")
+    domxml.insertBefore(doctype, domxml.documentElement)
+    with pytest.raises(
+        hooking.DocumentError, match="the hook made a document with a DOCTYPE; no host reads such a one"
+    ):
+        hooking.write_domxml(domxml)
+    assert process.answered is None
+
+
+@pytest.mark.parametrize("encoding", ["nope", "utf-7", "idna", "rot13", "undefined"])
+def test_an_absurd_encoding_is_one_line(encoding: str) -> None:
+    document = f"<?xml version='1.0' encoding='{encoding}'?>{DOMAIN}"
+    act_for("before_vm_start", document)
+    with pytest.raises(hooking.DocumentError, match="the document is in an encoding that no host writes"):
+        hooking.read_domxml()
+    with pytest.raises(hooking.DocumentError, match="the hook made a document that is not XML"):
+        expat.identify(document.encode())
+
+
+def test_json_that_is_too_deep_is_one_line() -> None:
+    act_for("before_network_setup", "[" * 100_000)
+    with pytest.raises(hooking.DocumentError, match="the document is not JSON that VDSM writes"):
+        hooking.read_json()
+
+
 def test_the_reference_is_what_the_host_gave_first() -> None:
     process = act_for("before_vm_start", DOMAIN)
     for name in ("web01", "web02"):
@@ -145,9 +199,10 @@ def test_outside_of_any_hook_folder_the_file_is_written(capsys: pytest.CaptureFi
     assert not capsys.readouterr().err
 
 
+@pytest.mark.parametrize("environ", [{}, {"_hook_domxml": "", "_hook_json": ""}])
 @pytest.mark.parametrize("function", [hooking.read_domxml, hooking.read_json])
-def test_an_unset_variable_is_a_key_error_and_one_line(function: Any) -> None:
-    _process.replace_current(FakeProcess(["/x/before_vm_start/y"]))
+def test_an_unset_variable_is_a_key_error_and_one_line(function: Any, environ: dict[str, str]) -> None:
+    _process.replace_current(FakeProcess(["/x/before_vm_start/y"], environ))
     with pytest.raises(KeyError) as caught:
         function()
     assert isinstance(caught.value, SystemExit)

@@ -7,7 +7,7 @@ from lxml import etree
 
 import hooking
 from hooking import Domain, HookContext, Interface
-from hooking.document import parse
+from hooking.document import child, parse
 from support import DOMAIN
 
 
@@ -42,6 +42,15 @@ def test_set_cpuset_checks_before_it_touches() -> None:
     before = xml(domain)
     with pytest.raises(hooking.InvalidValueError, match=r"/domain/vcpu/@cpuset: 'x' is not a set of CPUs"):
         hooking.set_cpuset(domain, "x")
+    assert xml(domain) == before
+
+
+def test_set_cpuset_needs_a_cpuset() -> None:
+    domain = guest()
+    hooking.set_cpuset(domain, "1")
+    before = xml(domain)
+    with pytest.raises(hooking.InvalidValueError, match="^/domain/vcpu/@cpuset: '' is not a set of CPUs"):
+        hooking.set_cpuset(domain, None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     assert xml(domain) == before
 
 
@@ -93,6 +102,22 @@ def test_add_interface_changes_the_card_with_that_mac_in_any_case() -> None:
     assert (card.type, card.source_network, card.source_bridge) == ("bridge", None, "br1")
 
 
+def test_add_interface_leaves_nothing_of_where_the_card_was_plugged() -> None:
+    domain = guest(
+        "<domain><name>x</name><devices><interface type='direct'><mac address='52:54:00:01:02:03'/>"
+        "<source dev='eth0' mode='vepa'/><virtualport type='802.1Qbg'/><boot order='1'/></interface></devices></domain>"
+    )
+    card = hooking.add_interface(domain, "network", "lan", mac="52:54:0:1:2:3")
+    assert domain.interfaces == [card]
+    assert xml(domain).count("source") == 1
+    assert (card.source_network, card.source_dev, card.boot_order) == ("lan", None, 1)
+    assert "virtualport" not in xml(domain)
+    child(card.element, "source").set("portgroup", "p")
+    before = xml(domain)
+    hooking.add_interface(domain, "network", "lan", mac="52:54:00:01:02:03")
+    assert xml(domain) == before
+
+
 def test_add_interface_makes_devices_where_there_are_none() -> None:
     domain = guest("<domain><name>x</name></domain>")
     hooking.add_interface(domain, "bridge", "br0")
@@ -104,8 +129,9 @@ def test_add_interface_checks_before_it_touches() -> None:
     before = xml(domain)
     with pytest.raises(hooking.InvalidValueError, match="is not the MAC address"):
         hooking.add_interface(domain, "network", "lan", mac="x")
-    with pytest.raises(hooking.InvalidValueError, match="is not text that XML can hold"):
-        hooking.add_interface(domain, "network", "l\0n")
+    for name in ("l\0n", ""):
+        with pytest.raises(hooking.InvalidValueError, match="is not a name that XML can hold"):
+            hooking.add_interface(domain, "network", name)
     with pytest.raises(hooking.InvalidValueError, match="'user' is not one of network, bridge"):
         hooking.add_interface(domain, "user", "x")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     assert xml(domain) == before

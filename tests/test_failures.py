@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -92,6 +93,8 @@ def fail(point: Point, way: str, folder: Path) -> tuple[int, bytes, str, bytes]:
             deadline = time.monotonic() + 30
             while not (folder / "mark").exists() and time.monotonic() < deadline:
                 time.sleep(0.005)
+            # Python sees a signal that comes just before it sleeps only afterwards, so it is told twice
+            threading.Timer(1, process.terminate).start()
             process.terminate()
         stdout, stderr = process.communicate(timeout=30)
     assert sorted(path.name for path in folder.iterdir() if path.name != "mark") == sorted({"payload", place.name})

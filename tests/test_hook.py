@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -430,12 +431,25 @@ def test_what_json_cannot_hold_is_one_line() -> None:
         (lambda hook: hook.qemu("migarte"), "there is no hook point qemu/migarte; did you mean migrate?"),
         (lambda hook: hook.vdsm("before_vm_strat"), "no hook point before_vm_strat; did you mean before_vm_start or"),
         (lambda hook: hook.lxc("§§§"), "there is no hook point lxc/§§§; see: hooking points"),
-        (lambda hook: hook.bhyve(), "@hook.bhyve needs names of hook points in parentheses"),
+        (lambda hook: hook.bhyve(), "@hook.bhyve needs the names of its hook points in parentheses"),
         (
             lambda hook: hook.libxl(lambda domain, context: None),
-            "@hook.libxl needs names of hook points in parentheses",
+            "@hook.libxl needs the names of its hook points in parentheses",
         ),
         (lambda hook: hook.vdsm("before_vm_start", device="disk"), "device='disk' has no sense at before_vm_start"),
+        (lambda hook: hook.vdsm("qemu/migrate"), "there is no hook point qemu/migrate; see: hooking points"),
+        (lambda hook: hook.qemu(["migrate"]), "in parentheses, not ['migrate']"),
+        (lambda hook: hook.qemu(None), "in parentheses, not None"),
+        (
+            lambda hook: hook.qemu("migrate", object=["a", "b"])(print),
+            "object=['a', 'b'] is not a text; register the handler",
+        ),
+        (lambda hook: hook.vdsm("before_nic_hotplug", device=5), "device=5 is not a text; register the handler"),
+        (lambda hook: hook.qemu("migrate")(asynchronous), "asynchronous at"),
+        (
+            lambda hook: hook.qemu("migrate")(generating),
+            "is a generator or async, so it would never run; write a plain",
+        ),
     ],
 )
 def test_a_misspelt_registration_is_reported_by_run(register: Any, message: str) -> None:
@@ -447,8 +461,29 @@ def test_a_misspelt_registration_is_reported_by_run(register: Any, message: str)
     assert hook.answer(libvirt("qemu", "reconnect")) == 0
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
-def test_a_timeout_is_a_time(timeout: float) -> None:
+async def asynchronous(domain: Domain, context: HookContext) -> None:
+    domain.title = "never"
+
+
+def generating(domain: Domain, context: HookContext) -> Iterator[None]:
+    domain.title = "never"
+    yield
+
+
+def test_a_callable_object_is_a_handler() -> None:
+    class Handler:
+        def __call__(self, domain: Domain, context: HookContext) -> None:
+            domain.title = "called"
+
+    hook = hooking.Hook()
+    hook.qemu("migrate")(Handler())
+    process = libvirt("qemu", "migrate")
+    assert hook.answer(process) == 0
+    assert b"<title>called</title>" in (process.answered or b"")
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e10, "5", [1]])
+def test_a_timeout_is_a_time(timeout: Any) -> None:
     process = libvirt("qemu", "migrate")
     assert pinning(timeout=timeout).answer(process) == 1
     assert "is not a time; give seconds above 0" in process.told
@@ -466,6 +501,22 @@ def test_the_call_is_the_current_one_while_handlers_run_and_no_longer() -> None:
     process = libvirt("qemu", "prepare")
     assert hook.answer(process) == 0
     assert process.logged == r"said\nwith care"
+
+
+def test_a_handler_cannot_write_by_hand() -> None:
+    hook = hooking.Hook()
+
+    @hook.qemu("migrate")
+    def handler(domain: Domain, context: HookContext) -> None:
+        assert hooking.current_context() is context
+        assert hooking.read_domain() == domain
+        domain.title = "x"
+        hooking.write_domain(domain)
+
+    process = libvirt("qemu", "migrate")
+    assert hook.answer(process) == 1
+    assert "a handler changes its document and returns; Hook writes it back" in process.told
+    assert process.answered is None
 
 
 def test_log_under_vdsm_is_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -219,7 +219,8 @@ def test_a_closed_descriptor_is_one_line(tmp_path: Path) -> None:
         ended = in_fork(closed(number), tmp_path)
         assert ended.status == 1
         assert ended.stderr == "qemu: a standard descriptor is closed; start this script with input, output and error\n"
-    assert in_fork(closed(2), tmp_path).status == 1
+    ended = in_fork(closed(2), tmp_path)
+    assert (ended.status, ended.stdout) == (1, b"")
 
 
 def test_a_host_that_does_not_listen_is_no_reason_to_fail(tmp_path: Path) -> None:
@@ -241,11 +242,126 @@ def test_a_spool_without_memfd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (ended.status, ended.stderr) == (0, "printed\n")
 
 
-def test_a_closed_python_stream_is_not_flushed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", TIMEOUTS)
+def test_python_streams_that_handlers_close_or_remove_are_no_harm(tmp_path: Path, options: dict[str, Any]) -> None:
     def without(domain: Domain) -> None:
-        sys.stdout = None
+        sys.stdout.close()
+        sys.stderr = None
+        title(domain)
 
-    assert answer(tmp_path, without).status == 0
+    ended = answer(tmp_path, without, **options)
+    assert (ended.status, ended.stderr) == (0, "")
+    assert b"<title>x</title>" in ended.stdout
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize("options", TIMEOUTS)
+@pytest.mark.parametrize(("argv", "status"), [(MIGRATE, 1), (RECONNECT, 0)])
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (UnspeakableError(), "support.UnspeakableError: <exception str() failed>"),
+        (ValueError("one\ntwo\x1b[31m"), "ValueError: one\\ntwo\\x1b[31m"),
+        (SystemExit(type("Text", (str,), {})("said so")), "said so"),
+        (GeneratorExit(), "GeneratorExit"),
+    ],
+)
+def test_any_error_gets_an_answer_by_the_rule_of_the_point(
+    tmp_path: Path, options: dict[str, Any], argv: list[str], status: int, error: BaseException, message: str
+) -> None:
+    def fail(domain: Domain) -> None:
+        raise error
+
+    ended = answer(tmp_path, fail, argv, **options)
+    assert (ended.status, ended.stdout) == (status, b"")
+    first, *rest = ended.stderr.splitlines()
+    assert first == f"qemu: qemu/{argv[2]} web01: {message.replace('support.', __name__ + '.')}"
+    assert rest or isinstance(error, SystemExit)
+    assert "\x1b" not in ended.stderr
+
+
+def test_an_error_of_the_machine_follows_the_rule_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> NoReturn:
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(os, "pipe", fail)
+    assert answer(tmp_path, title, RECONNECT, timeout=1).status == 0
+    ended = answer(tmp_path, title, timeout=1)
+    assert ended.status == 1
+    assert ended.stderr.startswith("qemu: qemu/migrate web01: OSError: no more processes\n")
+
+
+@pytest.mark.parametrize("options", TIMEOUTS)
+def test_a_forked_child_that_returns_from_the_handler_gives_no_answer(tmp_path: Path, options: dict[str, Any]) -> None:
+    def fork(domain: Domain) -> None:
+        child = os.fork()
+        domain.title = "parent" if child else "child"
+        if child:
+            os.waitpid(child, 0)
+
+    ended = answer(tmp_path, fork, **options)
+    assert (ended.status, ended.stderr) == (0, "")
+    assert b"<title>parent</title>" in ended.stdout
+    assert ended.stdout.count(b"<domain") == 1
+
+
+def test_forks_of_forks_keep_their_own_descriptors(tmp_path: Path) -> None:
+    def fork(domain: Domain) -> None:
+        first = os.fork()
+        if first:
+            domain.title = str(os.waitpid(first, 0)[1])
+            return
+        opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(8)]
+        second = os.fork()
+        if second:
+            os._exit(os.WEXITSTATUS(os.waitpid(second, 0)[1]))
+        try:
+            for number in opened:
+                os.fstat(number)
+        except OSError:
+            os._exit(7)
+        os._exit(0)
+
+    assert b"<title>0</title>" in answer(tmp_path, fork, timeout=10).stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_other_ways_to_end_a_hook_end_its_handlers_too(tmp_path: Path, number: signal.Signals) -> None:
+    def hang(domain: Domain) -> None:
+        (tmp_path / "pid").write_text(str(os.getpid()))
+        os.kill(os.getppid(), number)
+        time.sleep(60)
+
+    ended = answer(tmp_path, hang, RECONNECT, timeout=30)
+    assert (ended.status, ended.stderr) == (0, f"qemu: qemu/reconnect web01: ended by {number.name}\n")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_handler_that_swallows_a_signal_gets_the_next(tmp_path: Path) -> None:
+    def stubborn(domain: Domain) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Exception as error:  # noqa: BLE001 - as people write it
+            domain.title = str(error)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    ended = answer(tmp_path, stubborn)
+    assert (ended.status, ended.stdout) == (1, b"")
+
+
+def test_what_was_printed_is_printed_once(tmp_path: Path) -> None:
+    def run() -> NoReturn:
+        sys.stdout.write("before\n")
+        hook = hooking.Hook(timeout=10)
+        hook.qemu("migrate")(lambda domain, context: None)
+        raise SystemExit(hook.answer(Process(MIGRATE, {})))
+
+    assert in_fork(run, tmp_path, DOMAIN.encode()).stderr == "before\n"
 
 
 def test_what_handlers_leave_behind_cannot_fill_the_memory(tmp_path: Path) -> None:

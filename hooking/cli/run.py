@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hooking import points
-from hooking.exceptions import HookError
+from hooking.exceptions import HookError, printable
 from hooking.testing.difference import unified_diff
 from hooking.testing.executable import Ended, start
 
@@ -54,7 +54,7 @@ def run(  # noqa: PLR0913, PLR0917 - options
     row = points.find(driver or "vdsm", op)
     if not row.known:
         raise click.BadParameter(f"there is no hook point {point}; see: hooking points", param_hint="POINT")
-    wrong = [text for text in properties if "=" not in text]
+    wrong = [text for text in properties if "=" not in text[1:]]
     if wrong:
         raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE", param_hint="--property")
     try:
@@ -81,7 +81,7 @@ def _show(ended: Ended) -> None:
     if ended.before == ended.after:
         console.print("(no change)", style="dim")
     if ended.stderr:
-        console.print(Text(ended.stderr.rstrip("\n"), style="yellow"))
+        console.print(Text(printable(ended.stderr.rstrip("\n")), style="yellow"))
     style = "red" if ended.status else "green"
     console.print(
         Text.assemble(

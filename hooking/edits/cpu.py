@@ -27,7 +27,7 @@ def set_cpuset(domain: Domain, cpuset: str) -> None:
         InvalidValueError: The CPU set is none.
     """
     vcpu = domain.vcpu
-    vcpu.cpuset = cpuset
+    vcpu.cpuset = cpuset or ""  # None, as of a property that is not set, would remove it
     if vcpu.placement == "auto":
         vcpu.placement = "static"
     if vcpu.count is None:

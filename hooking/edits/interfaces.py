@@ -8,7 +8,7 @@ from lxml import etree
 
 from hooking.document import child, remove
 from hooking.domain import Interface
-from hooking.values import MAC, TEXT, choice
+from hooking.values import MAC, NAME, choice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def add_interface(
     mac: str | None = None,
     model: str = "virtio",
 ) -> Interface:
-    """Add a network card, or change the one that already has the MAC address, and return it.
+    """Add a network card, or plug the one that already has the MAC address in there, and return it.
 
     ``<interface type='network'><mac address='…'/><source network='lan'/><model type='virtio'/></interface>``.
     See https://libvirt.org/formatdomain.html#network-interfaces.
@@ -44,15 +44,17 @@ def add_interface(
     """
     _TYPE.read(type)
     for text in (source, model):
-        TEXT.read(text)
+        NAME.read(text)
     address = MAC.read(mac) if mac else _stable_mac(domain, source)
     interface = find_interface(domain, address)
     if interface is None:
         interface = Interface(etree.SubElement(child(domain.element, "devices"), "interface"))
+        interface.mac = address
+    elif (interface.type, child(interface.element, "source").get(type)) != (type, source):
+        for connection in [*interface.element.iterchildren("source", "virtualport")]:
+            remove(connection)
     interface.type = type
-    interface.mac = address
-    interface.source_network = source if type == "network" else None
-    interface.source_bridge = source if type == "bridge" else None
+    child(interface.element, "source").set(type, source)
     interface.model = model
     return interface
 
@@ -63,14 +65,19 @@ def remove_interface(domain: Domain, mac: str) -> None:
     Raises:
         InvalidValueError: The MAC address is none.
     """
-    interface = find_interface(domain, MAC.read(mac))
+    interface = find_interface(domain, mac)
     if interface is not None:
         remove(interface.element)
 
 
 def find_interface(domain: Domain, mac: str) -> Interface | None:
-    """Return the network card with a MAC address, in any case of letters, or `None`."""
-    return next((card for card in domain.interfaces if (card.mac or "").lower() == mac.lower()), None)
+    """Return the network card with a MAC address, in any case of letters, or `None`.
+
+    Raises:
+        InvalidValueError: The MAC address is none.
+    """
+    wanted = _octets(MAC.read(mac))
+    return next((card for card in domain.interfaces if card.mac and _octets(card.mac) == wanted), None)
 
 
 def remove_filter(interface: Interface, name: str | None = None) -> None:
@@ -81,6 +88,10 @@ def remove_filter(interface: Interface, name: str | None = None) -> None:
     for reference in list(interface.element.iterchildren("filterref")):
         if name in (None, reference.get("filter")):
             remove(reference)
+
+
+def _octets(mac: str) -> list[int]:
+    return [int(octet, 16) for octet in mac.split(":")]
 
 
 def _stable_mac(domain: Domain, source: str) -> str:

@@ -20,5 +20,5 @@ def _lines(document: bytes) -> list[str]:
         if document.lstrip()[:1] in (b"{", b"["):
             return json.dumps(json.loads(document), indent=2).splitlines()
         return indented(document).splitlines()
-    except (DocumentError, ValueError):
+    except (DocumentError, ValueError, RecursionError):
         return document.decode("utf-8", "replace").splitlines()

@@ -13,7 +13,7 @@ from pathlib import Path
 from hooking import points
 from hooking.document import parse, serialise
 from hooking.domain import Domain
-from hooking.exceptions import HookError, InvocationError
+from hooking.exceptions import HookError, InvalidValueError, InvocationError
 from hooking.network import HookData
 
 TYPE_CHECKING = False
@@ -26,6 +26,8 @@ SAMPLES = Path(__file__).with_name("samples")
 """Documents that hosts handed over, one for each kind; calls on a live libvirtd 9.0.0 where libvirt is the host."""
 
 SAMPLE_VM_ID = "3573e29e-5de9-468a-9fae-16050c6b3dcc"
+
+_LONGEST_TIMEOUT = 24 * 60 * 60
 
 _PASSED_ON = ("LD_PRELOAD", "LD_LIBRARY_PATH", "PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
 
@@ -99,12 +101,15 @@ def start(  # noqa: PLR0913 - as many as the hosts give
         environ: More variables of the environment.
         own_interpreter: Start a Python script by the interpreter that runs this, with the options of its first line;
             so it finds the packages that are installed here.
-        timeout: Seconds. The hosts have no such limit.
+        timeout: Seconds, a day at most. The hosts have no such limit.
 
     Raises:
+        InvalidValueError: The time or a custom property is none.
         InvocationError: The script cannot be started, or the document is not one of ``point``.
         HookError: The script did not end in time; a host would wait for ever.
     """
+    if not 0 < timeout <= _LONGEST_TIMEOUT:
+        raise InvalidValueError(f"{timeout:g} s is no time to wait; give more than 0 and at most a day")
     before = sample(point) if document is None else document
     properties = dict(custom_properties or {})
     with tempfile.TemporaryDirectory(prefix="hooking-") as folder:
@@ -115,7 +120,7 @@ def start(  # noqa: PLR0913 - as many as the hosts give
             carrier.write_bytes(before)
             environment = _vdsm_environment(point, carrier, object or SAMPLE_VM_ID, properties)
             status, _, stderr, seconds = _run(command, {**environment, **(environ or {})}, None, timeout)
-            after = carrier.read_bytes() if carrier.exists() else b""
+            after = carrier.read_bytes() if carrier.is_file() else b""
             return Ended(point, before, after if point.reply else before, status, stderr, seconds)
         before = _with_properties(before, properties)
         arguments = [object or _name(before), point.op, point.subop, extra or _first_extra(point)]
