@@ -11,7 +11,7 @@ from hooking.exceptions import DocumentError, InvocationError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import TypeVar
+    from typing import NoReturn, TypeVar
 
     T = TypeVar("T")
 
@@ -114,8 +114,14 @@ class Process:
         """
         from hooking import _supervision
 
+        def flushed() -> T:
+            result = work()
+            flush()
+            return result
+
         self._spool = _supervision.open_spool()
-        return _supervision.do(work, timeout)
+        flush()
+        return _supervision.do(flushed, timeout)
 
     def output(self) -> str:
         """Return the end of what was printed during `run`; what is printed from now on goes to standard error."""
@@ -123,6 +129,7 @@ class Process:
             return ""
         from hooking import _supervision
 
+        flush()
         spool, self._spool = self._spool, None
         return _supervision.close_spool(spool, self._stderr)
 
@@ -167,6 +174,31 @@ def replace_current(process: Process | None) -> Process | None:
     global _current
     previous, _current = _current, process
     return previous
+
+
+def end(status: int) -> NoReturn:
+    """End this process; where the script itself asks for it, without tearing Python down first.
+
+    That takes as long as starting a hook does, the host waits for it, and a thread could hold it up for ever.
+    """
+    if sys._getframe(2).f_back is not None:  # noqa: SLF001 - a test or another program runs the script
+        raise SystemExit(status)
+    import atexit
+
+    try:
+        atexit._run_exitfuncs()  # noqa: SLF001 - the only way, and an old one
+        flush()
+    finally:
+        os._exit(status)
+
+
+def flush() -> None:
+    """Hand on what Python still keeps of what was printed."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):  # noqa: PERF203 - handlers may have closed or replaced it
+            continue
 
 
 def write(descriptor: int, data: bytes) -> None:

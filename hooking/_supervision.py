@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 from hooking.exceptions import HookTimeoutError, TerminatedError
@@ -50,23 +49,18 @@ def _in_child(work: Callable[[], T], timeout: float) -> T:
     """Do ``work`` in a child with a session of its own, which is killed whole at the end of ``timeout``."""
     import marshal
 
-    deadline = time.monotonic() + timeout
-    _flush()
     reader, writer = os.pipe()
     child = os.fork()
+    if child == 0:
+        _be_child(work, writer)
+    os.close(writer)
     try:
-        if child == 0:
-            _be_child(work, writer)
-        os.close(writer)
-        answer = _read_until(deadline, reader)
-    except HookTimeoutError as error:
-        _kill_session(child)
-        raise HookTimeoutError(f"the handlers took longer than {timeout:g} s and were killed") from error
-    except TerminatedError:
+        answer = _read(reader, timeout)
+    except (HookTimeoutError, TerminatedError):
         _kill_session(child)
         raise
-    _, status = os.waitpid(child, 0)
     if not answer:
+        _, status = os.waitpid(child, 0)
         raise TerminatedError(f"the handlers' process ended without an answer (wait status {status})")
     result: T = marshal.loads(answer)  # noqa: S302 - from our own child
     return result
@@ -83,25 +77,26 @@ def _be_child(work: Callable[[], Any], writer: int) -> NoReturn:
         os.setsid()
         os.register_at_fork(after_in_child=stream.close)
         message = marshal.dumps(work())
-        _flush()
         stream.write(message)
         stream.close()
     finally:
         os._exit(0)
 
 
-def _read_until(deadline: float, reader: int) -> bytes:
-    import select
+def _read(reader: int, timeout: float) -> bytes:
+    """Return all that comes from ``reader`` in time."""
+    signal = _signals()
 
-    chunks: list[bytes] = []
-    while True:
-        remaining = deadline - time.monotonic()
-        if remaining <= 0 or not select.select([reader], [], [], remaining)[0]:
-            raise HookTimeoutError("timeout")
-        chunk = os.read(reader, 1 << 16)
-        if not chunk:
-            return b"".join(chunks)
-        chunks.append(chunk)
+    def expire(*_: object) -> None:
+        raise HookTimeoutError(f"the handlers took longer than {timeout:g} s and were killed")
+
+    signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, timeout, 0.1)  # again and again: one may come just before the read blocks
+    try:
+        with open(reader, "rb") as stream:
+            return stream.read()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _signals() -> ModuleType:
@@ -147,7 +142,6 @@ def close_spool(spool: int, stderr: int) -> str:
     """
     import fcntl
 
-    _flush()
     os.dup2(stderr, 1)
     os.dup2(stderr, 2)
     start = max(0, os.fstat(spool).st_size - LARGEST_OUTPUT)
@@ -156,11 +150,3 @@ def close_spool(spool: int, stderr: int) -> str:
         fcntl.fcntl(spool, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
     os.close(spool)
     return f"[{start} bytes left out]\n{text}" if start else text
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):  # noqa: PERF203 - handlers may have closed or replaced it
-            continue

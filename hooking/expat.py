@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from xml.parsers import expat
 
 from defusedxml.common import DefusedXmlException
@@ -64,31 +63,30 @@ def parse(data: bytes) -> minidom.Document:
 
 def serialise(document: minidom.Document) -> bytes:
     """Return the bytes of ``document``, with an XML declaration."""
-    writer = _Writer()
-    document.writexml(writer, encoding="utf-8")
-    return writer.getvalue().encode("utf-8", "xmlcharrefreplace")
+    parts = _Parts()
+    document.writexml(parts, encoding="utf-8")
+    text = "".join(_kept(part) if before.endswith('="') else part for before, part in zip(["", *parts], parts))
+    return text.encode("utf-8", "xmlcharrefreplace")
 
 
-class _Writer(io.StringIO):
-    """Keeps line breaks and tabs in attributes; minidom before Python 3.13 writes them so that readers see blanks."""
+class _Parts(list[str]):
+    """What minidom wrote, piece by piece: the value of an attribute comes after one that ends in ``="``."""
 
-    _in_attribute = False
+    write = list[str].append
 
-    def write(self, text: str) -> int:
-        """Write ``text``: where the last one opened an attribute, it is the value."""
-        if self._in_attribute:
-            text = text.replace("\t", "&#9;").replace("\n", "&#10;").replace("\r", "&#13;")
-        self._in_attribute = text.endswith('="')
-        return super().write(text)
+
+def _kept(value: str) -> str:
+    """Keep line breaks and tabs in attributes; minidom before Python 3.13 writes them so that readers see blanks."""
+    return value.replace("\t", "&#9;").replace("\n", "&#10;").replace("\r", "&#13;")
 
 
 def identify(data: bytes) -> XmlIdentity:
     """Return what an edit must leave as it was in the document ``data``, without building it.
 
     Raises:
-        DocumentError: It is not well-formed.
+        DocumentError: It is not well-formed, or has a DOCTYPE.
     """
-    path: list[str] = []
+    depth = 0
     root: list[str] = []
     texts: dict[str, list[str]] = {"name": [], "uuid": []}
 
@@ -96,21 +94,25 @@ def identify(data: bytes) -> XmlIdentity:
         raise DocumentError("the hook made a document with a DOCTYPE; no host reads such a one")
 
     def start(tag: str, _: object) -> None:
-        path.append(tag)
-        if len(path) == 1:
+        nonlocal depth
+        depth += 1
+        if depth == 1:
             root.append(tag)
-        if len(path) == 2 and tag in texts:  # noqa: PLR2004
-            texts[tag].append("")
+        elif depth == 2 and tag in texts:  # noqa: PLR2004 - a child of the root
+            found = texts[tag]
+            found.append("")
+            parser.CharacterDataHandler = lambda text: found.append(found.pop() + text)
 
-    def text(data: str) -> None:
-        if len(path) > 1 and path[1] in texts:
-            texts[path[1]][-1] += data
+    def end(_: str) -> None:
+        nonlocal depth
+        depth -= 1
+        if depth == 1:
+            parser.CharacterDataHandler = None
 
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartDoctypeDeclHandler = refuse_doctype
     parser.StartElementHandler = start
-    parser.EndElementHandler = lambda _: path.pop()
-    parser.CharacterDataHandler = text
+    parser.EndElementHandler = end
     try:
         parser.Parse(data, True)
     except (expat.ExpatError, LookupError, ValueError) as error:

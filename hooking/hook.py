@@ -40,8 +40,7 @@ class Hook:
     Args:
         timeout: Seconds for all handlers of a call together, which then run in a child process: at the end of the time
             it is killed with what it started, and however it ends (`os._exit`, a crash), the call ends by the rule of
-            the hook point. `None`: no child and no limit; the hosts have none either, so a hook that hangs or leaves a
-            thread behind hangs the host.
+            the hook point. `None`: no child and no limit, as the hosts have none: a hook that hangs hangs the host.
         strict: Let every error fail the call, also where the rule is to let it pass because failing does harm.
     """
 
@@ -107,12 +106,13 @@ class Hook:
             return self._register("vdsm", ops, object, device)
 
     def run(self) -> NoReturn:
-        """Answer the host's call, and end the script with the exit status by the rule of the hook point.
+        """Answer the host's call, and end the process with the exit status by the rule of the hook point.
 
+        It ends at once: what is registered with `atexit` in this process is done, but no thread is waited for.
         The status is 0 if no handler is registered for the call (nothing was read), if the handlers succeeded, or if an
         error passes where failing would do harm; 1 or 2 for a `Refusal` or an error (see `hooking.host.exit_status`).
         """
-        raise SystemExit(self.answer(_process.current()))
+        _process.end(self.answer(_process.current()))
 
     def answer(self, process: Process) -> int:
         """Answer the call that ``process`` was started for, and return the exit status."""

@@ -11,7 +11,7 @@ import os
 import sys
 
 from hooking import _process, identity
-from hooking.exceptions import DocumentError, InvocationError
+from hooking.exceptions import DocumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -190,12 +190,10 @@ def _carrier(variable: str) -> str:
 
 def _reply() -> str | None:
     """How VDSM takes the document back here; outside the folder of a hook point (a try by hand) as a file."""
-    from hooking.context import read_context
+    from hooking import host, points
 
-    try:
-        point = read_context(_process.current()).point
-    except InvocationError:
-        return "file"
+    process = _process.current()
+    point = points.find(*host.called_as(process.argv[0], process.environ))
     return point.reply if point.known else "file"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import stat
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -19,7 +21,7 @@ import hooking
 from hooking import Domain, HookContext, _process, _supervision
 from hooking._process import Process, replace_file
 from hooking.exceptions import DocumentError
-from support import DOMAIN, Forked, in_fork
+from support import DOMAIN, Forked, execute, in_fork
 
 MIGRATE = ["/etc/libvirt/hooks/qemu", "web01", "migrate", "begin", "-"]
 RECONNECT = ["/etc/libvirt/hooks/qemu", "web01", "reconnect", "begin", "-"]
@@ -153,8 +155,10 @@ def test_a_timeout_passes_where_failing_harms(tmp_path: Path) -> None:
     assert "took longer than 0.2 s" in ended.stderr
 
 
-def test_a_timeout_too_short_to_begin(tmp_path: Path) -> None:
+def test_a_timeout_too_short_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "setsid", lambda: time.sleep(60))
     assert answer(tmp_path, title, timeout=1e-9).status == 1
+    assert answer(tmp_path, title, timeout=0.2).status == 1
 
 
 @pytest.mark.parametrize("options", TIMEOUTS)
@@ -205,6 +209,41 @@ def test_a_thread_of_a_handler_does_not_hold_up_the_time_limit(tmp_path: Path) -
     begin = time.monotonic()
     assert answer(tmp_path, thread, timeout=30).status == 0
     assert time.monotonic() - begin < 10
+
+
+def test_a_script_ends_at_once_and_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "_getframe", lambda depth: SimpleNamespace(f_back=None))  # as if nobody called the script
+
+    def run() -> NoReturn:
+        atexit._clear()
+        atexit.register(lambda: sys.stderr.write("at exit"))
+        _process.end(2)
+
+    ended = in_fork(run, tmp_path)
+    assert (ended.status, ended.stderr) == (2, "at exit")
+
+
+def test_a_thread_of_a_handler_does_not_hold_up_the_host(tmp_path: Path) -> None:
+    path = tmp_path / "qemu"
+    path.write_text("""
+import atexit, threading, time
+import hooking
+
+hook = hooking.Hook()
+
+@hook.qemu("migrate")
+def leave(domain, context):
+    atexit.register(print, "at exit")
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    domain.title = "x"
+
+hook.run()
+""")
+    begin = time.monotonic()
+    ended = execute(path, MIGRATE[1:], stdin=DOMAIN.encode())
+    assert time.monotonic() - begin < 30
+    assert (ended.returncode, ended.stderr) == (0, b"at exit\n")
+    assert b"<title>x</title>" in ended.stdout
 
 
 def test_a_closed_descriptor_is_one_line(tmp_path: Path) -> None:
