@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test live lint bench clean
 
 demo: $(VENV)/.cli
 	@echo "== libvirt hands over an incoming guest (qemu/migrate), and takes the hook's document from standard output:"
@@ -19,6 +19,10 @@ test: lint
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
+# Against a real libvirt, as root: needs libvirtd, QEMU, dnsmasq (see .ci/run).
+live: $(VENV)/.dev
+	HOOKING_LIVE=1 $(BIN)/pytest tests/live
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -29,6 +33,7 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/documents.py
+	$(BIN)/python benchmarks/run_hook.py
 
 clean:
 	rm -rf $(VENV) .nox .coverage* build dist

@@ -56,12 +56,9 @@ class Process:
         """
         if carrier is None and self._answered:
             raise DocumentError("the host reads one document from standard output, and one was already written")
+        self._answered = True
         try:
-            if carrier is None:
-                self._answered = True
-                write(self._stdout, data)
-            else:
-                replace_file(carrier, data)
+            self._send(carrier, data)
         except OSError as error:
             raise DocumentError(
                 f"cannot write the document to {carrier or 'standard output'}: {error.strerror}"
@@ -73,6 +70,10 @@ class Process:
             write(self._stderr, text.encode("utf-8", "backslashreplace"))
         except OSError:
             return
+
+    def say(self, text: str) -> None:
+        """Print ``text`` to standard error, as a handler does."""
+        sys.stderr.write(text)
 
     def syslog(self, text: str) -> None:
         """Write ``text`` to the system log, where libvirt's administrators look."""
@@ -132,6 +133,12 @@ class Process:
         flush()
         spool, self._spool = self._spool, None
         return _supervision.close_spool(spool, self._stderr)
+
+    def _send(self, carrier: str | None, data: bytes) -> None:
+        if carrier is None:
+            write(self._stdout, data)
+        else:
+            replace_file(carrier, data)
 
     def _drop_host(self) -> None:
         """In a forked child: let go of the host, which waits until nobody holds its pipes."""

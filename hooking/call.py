@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hooking.domain import Device, Domain
     from hooking.identity import XmlIdentity
     from hooking.network import HookData, Network
+    from hooking.points import Point
 
     Document = Union[Domain, Device, HookData, Any, None]
     """What a handler gets: a typed view, the value of a JSON document, or nothing."""
@@ -56,7 +57,7 @@ class Call:
         """
         if self.context.host == "libvirt":
             return None
-        variable = "_hook_json" if self._is_json else "_hook_domxml"
+        variable = "_hook_json" if self.context.point.is_json else "_hook_domxml"
         path = self.process.environ.get(variable)
         if not path:
             raise DocumentError(f"VDSM names the document's file in the variable {variable}, which is not set")
@@ -75,8 +76,13 @@ class Call:
             DocumentError: It is missing, malformed, hostile, or another than the hook point hands over.
         """
         if self._document is None:
-            self._document = (self._parse(),)
-            self._unchanged = self._serialise(self._document[0])
+            document = read_document(self.context.point, self.payload)
+            self._document = (document,)
+            self._unchanged = self._serialise(document)
+            if document is not None and not self.context.point.is_json:
+                from hooking.document import identify
+
+                self._identity = identify(document.element)
         return self._document[0]
 
     def reply(self, document: Document) -> bytes | None:
@@ -93,13 +99,12 @@ class Call:
             return None
         point = self.context.point
         if point.reply is None:
-            message = (
-                f"the document was changed, but {self._host} ignores changes at {point.name}: do not change it there"
+            raise ReadOnlyError(
+                f"the document was changed, but {point.host_title} ignores changes at {point.name}; do not make any"
             )
-            raise ReadOnlyError(message)
         from hooking import identity
 
-        if self._is_json:
+        if point.is_json:
             identity.check_json(self.payload, data, merged=point.reply == "merged")
         else:
             from hooking.document import identify, parse
@@ -112,49 +117,10 @@ class Call:
         self.process.answer(self.carrier, data)
         self._unchanged = data
 
-    @property
-    def _is_json(self) -> bool:
-        return self.context.point.document in ("object", "array")
-
-    @property
-    def _host(self) -> str:
-        return "VDSM" if self.context.host == "vdsm" else "libvirt"
-
-    def _parse(self) -> Document:
-        point = self.context.point
-        data = self.payload
-        if not data.strip():
-            if point.document is None or point.may_be_empty:
-                return None
-            raise DocumentError(
-                f"{self._host} hands over a document ({point.document}) at {point.name}, but nothing came"
-            )
-        if self._is_json:
-            return _parse_json(data, dict if point.document == "object" else list)
-        return self._view(data)
-
-    def _view(self, data: bytes) -> Domain | Device | HookData:
-        from hooking.document import identify, parse
-
-        kind = str(self.context.point.document)
-        root = parse(data)
-        self._identity = identify(root)
-        if kind in _ROOTS and root.tag != _ROOTS[kind]:
-            raise DocumentError(
-                f"{self._host} hands over <{_ROOTS[kind]}> at {self.context.point.name}, but <{root.tag!s}> came"
-            )
-        if kind in ("network", "port"):
-            from hooking import network
-
-            return network.PortData(root) if kind == "port" else network.HookData(root)
-        from hooking import domain
-
-        return domain.Domain(root) if kind == "domain" else domain.as_device(root)
-
     def _serialise(self, document: Document) -> bytes:
         if document is None:
             return b""
-        if self._is_json:
+        if self.context.point.is_json:
             return _serialise_json(document)
         from hooking.document import serialise
 
@@ -164,6 +130,36 @@ class Call:
         document: Any = self.document
         described: Domain | Network = document.network if self.context.driver == "network" else document
         return described.metadata.custom_properties
+
+
+def read_document(point: Point, data: bytes) -> Document:
+    """Return the document ``data`` that the host hands over at ``point``; `None` where there is none or it is empty.
+
+    Raises:
+        DocumentError: It is missing, malformed, hostile, or another than the hook point hands over.
+    """
+    if not data.strip():
+        if point.document is None or point.may_be_empty:
+            return None
+        raise DocumentError(
+            f"{point.host_title} hands over a document ({point.document}) at {point.name}, but nothing came"
+        )
+    if point.is_json:
+        return _parse_json(data, dict if point.document == "object" else list)
+    from hooking.document import parse
+
+    root = parse(data)
+    if point.document in _ROOTS and root.tag != _ROOTS[point.document]:
+        raise DocumentError(
+            f"{point.host_title} hands over <{_ROOTS[point.document]}> at {point.name}, but <{root.tag!s}> came"
+        )
+    if point.document in ("network", "port"):
+        from hooking import network
+
+        return network.PortData(root) if point.document == "port" else network.HookData(root)
+    from hooking import domain
+
+    return domain.Domain(root) if point.document == "domain" else domain.as_device(root)
 
 
 def _parse_json(data: bytes, expected: type) -> Any:

@@ -58,12 +58,16 @@ def serialise(root: etree._Element, *, declaration: bool) -> bytes:
 
 
 def indented(data: bytes) -> str:
-    """Return the document ``data`` with one element a line, for people to read and compare.
+    """Return the document ``data`` with one element a line and its attributes in alphabetical order, to be compared.
 
     Raises:
         DocumentError: It cannot be parsed.
     """
     root = parse(data)
+    for element in root.iter(etree.Element):
+        attributes = sorted(element.items())
+        element.attrib.clear()
+        element.attrib.update(attributes)
     etree.indent(root)
     return etree.tostring(root, encoding="unicode")
 

@@ -167,7 +167,7 @@ class Hook:
         if line and not status:
             _note(process, context, line)
         elif line:
-            process.tell(_line(process, context, line))
+            process.tell(_line(process, context, line) + "\n")
         process.tell(printable(details))
         return status
 
@@ -212,7 +212,7 @@ def _mistakes(driver: str, ops: tuple[object, ...], object_: object, device: obj
         if not isinstance(op, str):
             yield f"@hook.{driver} needs the names of its hook points in parentheses, not {op!r}"
         elif not points.is_known(driver, op):
-            yield _misspelt(points.find(driver, op))
+            yield points.misspelt(driver, op)
         elif device is not None and points.find(driver, op).document != "device":
             yield f"device={device!r} has no sense at {op}, which hands over no device"
 
@@ -242,18 +242,10 @@ def _is_about(object_: str | None, pattern: str | None) -> bool:
 def _note(process: Process, context: HookContext, message: str) -> None:
     """Log a line of a call that succeeds, where libvirt would drop what standard error says."""
     line = _line(process, context, message)
-    process.tell(line)
+    process.tell(f"{line}\n")
     if context.host == "libvirt":
         process.syslog(line)
 
 
 def _line(process: Process, context: HookContext, message: str) -> str:
-    return one_line(f"{os.path.basename(process.argv[0])}: {context}: {message}") + "\n"
-
-
-def _misspelt(point: points.Point) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(point.op, [row.op for row in points.all_points() if row.driver == point.driver])
-    hint = f"did you mean {' or '.join(near)}?" if near else "see: hooking points"
-    return f"there is no hook point {point.name}; {hint}"
+    return one_line(f"{os.path.basename(process.argv[0])}: {context}: {message}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from hooking import _process, points
 from hooking.exceptions import InvocationError, Refusal, one_line
@@ -66,8 +65,8 @@ def log(message: str) -> None:
     That is standard error, which VDSM logs always and libvirt only when a script fails; under libvirt also the system
     log. The name and the argument are those of VDSM's ``hooking.log``.
     """
-    sys.stderr.write(f"{message}\n")
     process = _process.current()
+    process.say(f"{message}\n")
     if is_libvirt(process):
         process.syslog(one_line(message))
 

@@ -11,6 +11,7 @@ Columns:
   with ``?`` it may be empty.
 * ``reply``: how a changed document goes back: ``stdout``, ``file``, ``merged`` (into VDSM's own), or not at all.
 * ``failure``: what a failing script does: it ``aborts`` the ``action``, ``kills`` what already runs, or is ``ignored``.
+* ``then``: ``cleanup`` where the host runs the guest's ``stopped`` and ``release`` after a failure.
 * ``on_error``: what an error that is not a `Refusal` does: ``fail``, or ``pass`` where failing would do harm.
 * ``since``, ``until``: the first version of the host that has the point, and the first that no longer has it
   (a month where the version is not known).
@@ -20,6 +21,8 @@ Sources: libvirt's hooks.rst, virhook.c and the drivers' call sites; VDSM's vdsm
 
 from __future__ import annotations
 
+from hooking.exceptions import PointError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,45 +31,45 @@ if TYPE_CHECKING:
     HostName = Literal["libvirt", "vdsm"]
 
 _LIBVIRT = """
-# driver op        subop extra    document reply  failure action          on_error since  until remark
-daemon  start        -     start    -        -      ignored daemon-start    fail     0.8.0  -     before networks and guests come up
-daemon  reload       begin SIGHUP   -        -      ignored daemon-reload   fail     0.8.0  -     -
-daemon  shutdown     -     shutdown -        -      ignored daemon-shutdown fail     0.8.0  -     guests keep running
-qemu    prepare      begin -        domain   -      aborts  start           fail     0.9.0  -     then stopped and release run
-qemu    start        begin -        domain   -      aborts  start           fail     0.8.0  -     then stopped and release run
-qemu    started      begin -        domain   -      kills   start           fail     0.9.13 -     the guest already runs
-qemu    stopped      end   -        domain   -      ignored stop            fail     0.8.0  -     -
-qemu    release      end   REASON   domain   -      ignored stop            fail     0.9.0  -     -
-qemu    migrate      begin -        domain   stdout aborts  migration       fail     0.9.11 -     on the destination, nothing follows
-qemu    restore      begin -        domain   stdout aborts  restore         fail     1.2.9  -     11.x may drop a managed save on failure
-qemu    reconnect    begin -        domain   -      kills   reconnect       pass     0.9.13 -     the daemon was restarted
-qemu    attach       begin -        domain   -      aborts  attach          fail     0.9.13 5.5.0 -
-lxc     prepare      begin -        domain   -      aborts  start           fail     0.9.13 -     then stopped and release run
-lxc     start        begin -        domain   -      aborts  start           fail     0.8.0  -     then stopped and release run
-lxc     started      begin -        domain   -      kills   start           fail     0.9.13 -     the container already runs
-lxc     stopped      end   -        domain   -      ignored stop            fail     0.8.0  -     may come without prepare
-lxc     release      end   REASON   domain   -      ignored stop            fail     0.9.13 -     may come without prepare
-lxc     reconnect    begin -        domain   -      kills   reconnect       pass     0.9.13 -     the daemon was restarted
-libxl   prepare      begin -        domain   -      aborts  start           fail     2.1.0  -     nothing follows
-libxl   start        begin -        domain   -      aborts  start           fail     2.1.0  -     then stopped and release run
-libxl   started      begin -        domain   -      kills   start           fail     2.1.0  -     the guest already runs
-libxl   stopped      end   -        domain   -      ignored stop            fail     2.1.0  -     -
-libxl   release      end   -        domain   -      ignored stop            fail     2.1.0  -     -
-libxl   migrate      begin -        domain   stdout aborts  migration       fail     2.1.0  -     on the destination, nothing follows
-libxl   reconnect    begin -        domain   -      kills   reconnect       pass     2.1.0  -     the daemon was restarted
-bhyve   prepare      begin -        domain   -      aborts  start           fail     6.1.0  -     nothing follows
-bhyve   start        begin -        domain   -      aborts  start           fail     6.1.0  -     nothing follows
-bhyve   started      begin -        domain   -      kills   start           fail     6.1.0  -     nothing follows
-bhyve   stopped      end   -        domain   -      ignored stop            fail     6.1.0  -     -
-bhyve   release      end   -        domain   -      ignored stop            fail     6.1.0  -     -
-network start        begin -        network  -      aborts  network-start   fail     1.2.2  -     stopped does not follow
-network started      begin -        network  -      aborts  network-start   pass     1.2.2  -     failing leaves bridge and dnsmasq behind
-network stopped      end   -        network  -      ignored network-stop    fail     1.2.2  -     -
-network updated      begin -        network  -      ignored network-update  fail     2.1.0  -     nothing is rolled back
-network port-created begin -        port     -      aborts  port-creation   fail     5.5.0  -     the guest's start or hotplug fails
-network port-deleted begin -        port     -      ignored port-deletion   fail     5.5.0  -     -
-network plugged      begin -        network  -      aborts  port-creation   fail     1.2.2  5.5.0 with the guest's domain or interface
-network unplugged    begin -        network  -      ignored port-deletion   fail     1.2.2  5.5.0 with the guest's domain or interface
+# driver op            subop  extra     document  reply   failure  then     action           on_error  since   until  remark
+daemon  start         -      start     -         -       ignored  -        daemon-start     fail      0.8.0   -      before networks and guests come up
+daemon  reload        begin  SIGHUP    -         -       ignored  -        daemon-reload    fail      0.8.0   -      -
+daemon  shutdown      -      shutdown  -         -       ignored  -        daemon-shutdown  fail      0.8.0   -      guests keep running
+qemu    prepare       begin  -         domain    -       aborts   cleanup  start            fail      0.9.0   -      -
+qemu    start         begin  -         domain    -       aborts   cleanup  start            fail      0.8.0   -      -
+qemu    started       begin  -         domain    -       kills    cleanup  start            fail      0.9.13  -      the guest already runs
+qemu    stopped       end    -         domain    -       ignored  -        stop             fail      0.8.0   -      -
+qemu    release       end    REASON    domain    -       ignored  -        stop             fail      0.9.0   -      -
+qemu    migrate       begin  -         domain    stdout  aborts   -        migration        fail      0.9.11  -      on the destination
+qemu    restore       begin  -         domain    stdout  aborts   -        restore          fail      1.2.9   -      11.x may drop a managed save on failure
+qemu    reconnect     begin  -         domain    -       kills    cleanup  reconnect        pass      0.9.13  -      the daemon was restarted
+qemu    attach        begin  -         domain    -       aborts   -        attach           fail      0.9.13  5.5.0  -
+lxc     prepare       begin  -         domain    -       aborts   cleanup  start            fail      0.9.13  -      -
+lxc     start         begin  -         domain    -       aborts   cleanup  start            fail      0.8.0   -      -
+lxc     started       begin  -         domain    -       kills    cleanup  start            fail      0.9.13  -      the container already runs
+lxc     stopped       end    -         domain    -       ignored  -        stop             fail      0.8.0   -      may come without prepare
+lxc     release       end    REASON    domain    -       ignored  -        stop             fail      0.9.13  -      may come without prepare
+lxc     reconnect     begin  -         domain    -       kills    cleanup  reconnect        pass      0.9.13  -      the daemon was restarted
+libxl   prepare       begin  -         domain    -       aborts   -        start            fail      2.1.0   -      -
+libxl   start         begin  -         domain    -       aborts   cleanup  start            fail      2.1.0   -      -
+libxl   started       begin  -         domain    -       kills    cleanup  start            fail      2.1.0   -      the guest already runs
+libxl   stopped       end    -         domain    -       ignored  -        stop             fail      2.1.0   -      -
+libxl   release       end    -         domain    -       ignored  -        stop             fail      2.1.0   -      -
+libxl   migrate       begin  -         domain    stdout  aborts   -        migration        fail      2.1.0   -      on the destination
+libxl   reconnect     begin  -         domain    -       kills    cleanup  reconnect        pass      2.1.0   -      the daemon was restarted
+bhyve   prepare       begin  -         domain    -       aborts   -        start            fail      6.1.0   -      -
+bhyve   start         begin  -         domain    -       aborts   -        start            fail      6.1.0   -      -
+bhyve   started       begin  -         domain    -       kills    -        start            fail      6.1.0   -      -
+bhyve   stopped       end    -         domain    -       ignored  -        stop             fail      6.1.0   -      -
+bhyve   release       end    -         domain    -       ignored  -        stop             fail      6.1.0   -      -
+network start         begin  -         network   -       aborts   -        network-start    fail      1.2.2   -      stopped does not follow
+network started       begin  -         network   -       aborts   -        network-start    pass      1.2.2   -      failing leaves bridge and dnsmasq behind
+network stopped       end    -         network   -       ignored  -        network-stop     fail      1.2.2   -      -
+network updated       begin  -         network   -       ignored  -        network-update   fail      2.1.0   -      nothing is rolled back
+network port-created  begin  -         port      -       aborts   -        port-creation    fail      5.5.0   -      the guest's start or hotplug fails
+network port-deleted  begin  -         port      -       ignored  -        port-deletion    fail      5.5.0   -      -
+network plugged       begin  -         network   -       aborts   -        port-creation    fail      1.2.2   5.5.0  with the guest's domain or interface
+network unplugged     begin  -         network   -       ignored  -        port-deletion    fail      1.2.2   5.5.0  with the guest's domain or interface
 """
 
 _VDSM = """
@@ -135,7 +138,7 @@ after_ifcfg_write               -         object   -      ignored network-setup 
 
 
 _UNKNOWN = {
-    **dict.fromkeys(("document", "reply", "since", "until", "remark"), "-"),
+    **dict.fromkeys(("document", "reply", "then", "since", "until", "remark"), "-"),
     "failure": "ignored",
     "on_error": "pass",
 }
@@ -166,6 +169,7 @@ class Point:
         "reply",
         "since",
         "subop",
+        "then",
         "until",
     )
 
@@ -178,6 +182,7 @@ class Point:
         document = cell("document") or ""
         self.document, self.may_be_empty = document.rstrip("?") or None, document.endswith("?")
         self.reply, self.failure, self.on_error = cell("reply"), row["failure"], row["on_error"]
+        self.then = None if row.get("then", "-") == "-" else row["then"]
         self.action = row["action"].replace("-", " ")
         self.since, self.until, self.remark = cell("since"), cell("until"), cell("remark")
 
@@ -193,6 +198,16 @@ class Point:
     def host(self) -> HostName:
         """``libvirt`` or ``vdsm``."""
         return "vdsm" if self.driver == "vdsm" else "libvirt"
+
+    @property
+    def host_title(self) -> str:
+        """``libvirt`` or ``VDSM``, as their own people write them."""
+        return "VDSM" if self.host == "vdsm" else "libvirt"
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the document is JSON; else it is XML."""
+        return self.document in ("object", "array")
 
     @property
     def name(self) -> str:
@@ -237,3 +252,24 @@ def is_known(driver: str, op: str) -> bool:
 def all_points() -> list[Point]:
     """Return every hook point, in the order of the hosts' own lists."""
     return [find(*name.split("/")) if "/" in name else find("vdsm", name) for name in _LINES]
+
+
+def parse(name: str) -> Point:
+    """Return the hook point ``qemu/migrate`` or ``before_vm_start``.
+
+    Raises:
+        PointError: There is none; the message has the nearest names.
+    """
+    driver, _, op = name.rpartition("/")
+    if not is_known(driver or "vdsm", op):
+        raise PointError(misspelt(driver or "vdsm", op))
+    return find(driver or "vdsm", op)
+
+
+def misspelt(driver: str, op: str) -> str:
+    """Return what to say of a hook point that does not exist."""
+    import difflib
+
+    near = difflib.get_close_matches(op, [row.op for row in all_points() if row.driver == driver])
+    hint = f"did you mean {' or '.join(near)}?" if near else "see: hooking points"
+    return f"there is no hook point {_name(driver, op)}; {hint}"

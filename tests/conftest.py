@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+
 import pytest
 
 from hooking import _process
@@ -11,3 +14,16 @@ from hooking import _process
 def _no_current_process() -> None:
     """No test inherits the process that another one put in the place of this one."""
     _process.replace_current(None)
+
+
+@pytest.fixture(scope="session")
+def require_live() -> Callable[[str], None]:
+    """Skip a test that asks a real libvirt, unless HOOKING_LIVE=1 asks for it; then nothing may be missing."""
+
+    def require(missing: str) -> None:
+        if os.environ.get("HOOKING_LIVE") != "1":
+            pytest.skip("asks a real libvirt; run it as root by: make live")
+        if missing:
+            pytest.fail(f"HOOKING_LIVE=1, but this machine lacks: {missing}", pytrace=False)
+
+    return require

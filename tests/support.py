@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -9,15 +10,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from lxml import etree
 
 from hooking import _process
-from hooking._process import Process
-from hooking.exceptions import DocumentError
-
-T = TypeVar("T")
+from hooking.testing.in_process import InjectedProcess
 
 HERE = Path(__file__).parent
 RECORDINGS = HERE / "recordings" / "libvirt-9.0.0"
@@ -62,44 +60,27 @@ if 'pincpu' in os.environ:
 """The example of VDSM's wiki page, as Python 3."""
 
 
-class FakeProcess(Process):
-    """A process in the place of this one: what the host hands over is given, what it gets is kept."""
+class FakeProcess(InjectedProcess):
+    """A process in the place of this one, that knows whether its payload was read, and whose disk may be full."""
 
     def __init__(
         self, argv: Sequence[str], environ: Mapping[str, str] | None = None, payload: bytes | str = b""
     ) -> None:
-        super().__init__(argv, environ or {})
-        self.given = payload.encode() if isinstance(payload, str) else payload
-        self.answered: bytes | None = None
-        self.told = ""
-        self.logged = ""
+        super().__init__(argv, environ or {}, payload.encode() if isinstance(payload, str) else payload)
         self.was_read = False
 
+    @property
+    def told(self) -> str:
+        return self.said
+
     def _read(self, carrier: str | None) -> bytes:
-        del carrier
         self.was_read = True
-        return self.given
+        return super()._read(carrier)
 
-    def answer(self, carrier: str | None, data: bytes) -> None:
+    def _send(self, carrier: str | None, data: bytes) -> None:
         if carrier == "/full":
-            raise DocumentError("cannot write the document to /full: No space left on device")
-        self.answered = data
-
-    def tell(self, text: str) -> None:
-        self.told += text
-
-    def syslog(self, text: str) -> None:
-        self.logged += text
-
-    def hold_output(self) -> None:
-        pass
-
-    def run(self, work: Callable[[], T], timeout: float | None) -> T:
-        del timeout
-        return work()
-
-    def output(self) -> str:
-        return ""
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super()._send(carrier, data)
 
 
 def libvirt(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -13,10 +14,8 @@ from click.testing import CliRunner, Result
 
 from hooking import cli, points
 from hooking.cli.command import hooking
-from hooking.exceptions import HookError, InvocationError
-from hooking.points import Point
 from hooking.testing.difference import unified_diff
-from hooking.testing.executable import Ended, sample, start
+from hooking.testing.life_cycles import LIFE_CYCLES
 from support import TEMPLATES
 
 PIN = TEMPLATES / "stay_and_pin.py"
@@ -36,9 +35,9 @@ def script(tmp_path: Path, text: str, name: str = "script") -> Path:
 def test_run_shows_the_change_the_status_and_what_the_host_does() -> None:
     shown = invoke("run", str(PIN), "qemu/migrate")
     assert shown.exit_code == 0
-    assert '-  <vcpu placement="static">2</vcpu>\n+  <vcpu placement="static" cpuset="0-1">2</vcpu>' in shown.output
-    assert "qemu/migrate: exit status 0 after" in shown.output
-    assert "libvirt goes on with the script's document" in shown.output
+    assert '-  <vcpu placement="static">2</vcpu>\n+  <vcpu cpuset="0-1" placement="static">2</vcpu>' in shown.output
+    assert "qemu/migrate web01: exit status 0 after" in shown.output
+    assert "libvirt goes on with the hook's domain" in shown.output
 
 
 def test_run_with_properties_an_object_and_a_document(tmp_path: Path) -> None:
@@ -48,25 +47,30 @@ def test_run_with_properties_an_object_and_a_document(tmp_path: Path) -> None:
     assert shown.exit_code == 1
     assert "/domain/vcpu/@cpuset: '3=' is not a set of CPUs" in shown.output
     assert "exit status 2" in shown.output
-    assert "VDSM aborts the start" in shown.output
+    assert "the guest is not started: script" not in shown.output
     shown = invoke("run", str(PIN), "qemu/restore", "--document", str(document), "--object", "db01")
     assert "(no change)" in shown.output
-    assert "libvirt goes on with its own document" in shown.output
+    assert "; libvirt goes on" in shown.output
 
 
 def test_a_refusal_is_status_1_of_the_command() -> None:
     shown = invoke("run", str(PIN), "before_vm_migrate_source", "--property", "cantmigrate=1")
     assert shown.exit_code == 1
     assert "the USB dongle is plugged into this host" in shown.output
-    assert "VDSM aborts the migration" in shown.output
+    assert "the guest is not migrated: " in shown.output
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["qemu/migarte"], "there is no hook point qemu/migarte; see: hooking points"),
+        (["qemu/migarte"], "there is no hook point qemu/migarte; did you mean migrate?"),
         (["qemu/migrate", "--property", "x"], "'x' is not NAME=VALUE"),
         (["before_vm_start", "--property", "=x"], "'=x' is not NAME=VALUE"),
+        (["qemu/migrate", "--timeout", "nan"], "nan s is no time to wait; give more than 0 and at most a day"),
+        (["qemu/migrate", "--timeout", "0"], "0 s is no time to wait"),
+        (["qemu/migrate", "--timeout", "inf"], "inf s is no time to wait"),
+        (["guest", "--object", "x"], "--object and --extra are for a single hook point"),
+        (["vm", "--extra", "x"], "--object and --extra are for a single hook point"),
         (["qemu/migrate", "--document", "/no/such"], "No such file or directory"),
     ],
 )
@@ -81,9 +85,6 @@ def test_wrong_use_is_status_2(arguments: list[str], message: str) -> None:
     [
         (["--property", "a b=x"], "'a b' is not a name of English letters, digits and -._ that starts with a letter"),
         (["--property", "a=\x01"], r"'\x01' is not text that XML can hold"),
-        (["--timeout", "nan"], "nan s is no time to wait"),
-        (["--timeout", "0"], "0 s is no time to wait"),
-        (["--timeout", "inf"], "inf s is no time to wait"),
     ],
 )
 def test_a_value_that_is_none_is_one_line(arguments: list[str], message: str) -> None:
@@ -95,11 +96,6 @@ def test_a_value_that_is_none_is_one_line(arguments: list[str], message: str) ->
 def test_what_a_script_says_cannot_command_the_terminal(tmp_path: Path) -> None:
     path = script(tmp_path, "#!/bin/sh\nprintf '\\033[2Jred\\n' >&2\n")
     assert r"\x1b[2Jred" in invoke("run", str(path), "qemu/start").output
-
-
-def test_a_script_may_ruin_its_file(tmp_path: Path) -> None:
-    path = script(tmp_path, '#!/bin/sh\nrm "$_hook_domxml" && mkdir "$_hook_domxml"\n')
-    assert start(path, points.find("vdsm", "before_vm_start")).after == b""
 
 
 def test_a_document_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
@@ -128,7 +124,7 @@ def test_the_module_is_the_command() -> None:
 def test_the_module_is_the_command_in_this_process_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["hooking", "points"])
     with pytest.raises(SystemExit) as caught:
-        runpy.run_module("hooking")
+        runpy.run_path(str(Path(cli.__file__).parents[1] / "__main__.py"), run_name="__main__")
     assert caught.value.code == 0
 
 
@@ -139,124 +135,6 @@ def test_without_its_packages_the_command_says_what_to_install(monkeypatch: pyte
         cli.main()
 
 
-SHOW = """#!/bin/sh
-for argument in "$0" "$@"; do echo "argument $argument" >&2; done
-env >&2
-pwd >&2
-readlink /proc/self/fd/0 >&2
-cat >&2
-"""
-
-
-def test_a_script_is_started_as_libvirt_does(tmp_path: Path) -> None:
-    ended = start(
-        script(tmp_path, SHOW, "it's a script"), points.find("qemu", "release"), object="a b", extra="from snapshot"
-    )
-    lines = ended.stderr.splitlines()
-    assert lines[0].endswith("/hooks/qemu.d/it's a script")
-    assert lines[1:5] == ["argument a b", "argument release", "argument end", "argument from snapshot"]
-    assert "LC_ALL=C" in lines
-    names = {line.partition("=")[0] for line in lines[5:] if line[:1].isupper() or line.startswith("_=")}
-    assert names <= {
-        "LC_ALL",
-        "PATH",
-        "HOME",
-        "USER",
-        "LOGNAME",
-        "TMPDIR",
-        "LD_PRELOAD",
-        "LD_LIBRARY_PATH",
-        "PWD",
-        "_",
-        "SHLVL",
-    }
-    assert "/" in lines
-    assert any(line.startswith("pipe:") for line in lines)
-    assert "<domain type='qemu'>" in lines
-
-
-def test_a_script_is_started_as_vdsm_does(tmp_path: Path) -> None:
-    ended = start(script(tmp_path, SHOW), points.find("vdsm", "before_vm_start"), custom_properties={"pincpu": "1"})
-    lines = ended.stderr.splitlines()
-    assert lines[0].endswith("/hooks/before_vm_start/script")
-    assert {"pincpu=1", "LC_ALL=C.UTF8", "PYTHONPATH=/usr/libexec/vdsm", "/dev/null"} <= set(lines)
-    assert any(line.startswith("vmId=") for line in lines)
-    assert not any(line.startswith("argument") for line in lines[1:])
-    ended = start(
-        script(tmp_path, SHOW), points.find("vdsm", "before_network_setup"), custom_properties={"pincpu": "1"}
-    )
-    assert "vmId" not in ended.stderr
-    assert "_hook_json=" in ended.stderr
-
-
-def test_the_daemon_hook_gets_no_document(tmp_path: Path) -> None:
-    ended = start(script(tmp_path, SHOW, "daemon"), points.find("daemon", "start"))
-    assert ended.stderr.splitlines()[:5][1:] == ["argument -", "argument start", "argument -", "argument start"]
-    assert "/hooks/daemon\n" in ended.stderr
-    assert "/dev/null" in ended.stderr
-
-
-def test_properties_of_libvirt_go_into_the_metadata(tmp_path: Path) -> None:
-    cat = script(tmp_path, "#!/bin/sh\ncat >&2\n")
-    for point in ("migrate", "start"):
-        ended = start(
-            cat, points.find("qemu" if point == "migrate" else "network", point), custom_properties={"a": "b"}
-        )
-        assert '<hooking:properties xmlns:hooking="urn:libvirt-hooking:1"><hooking:a>b</hooking:a>' in ended.stderr
-    assert start(cat, points.find("daemon", "start"), custom_properties={"a": "b"}).before == b""
-
-
-@pytest.mark.parametrize(
-    ("output", "status", "taken"),
-    [("<domain/>", 0, True), ("  \n", 0, False), ("<domain/>", 3, False)],
-)
-def test_libvirt_takes_output_that_is_not_blank_from_a_script_that_succeeded(
-    tmp_path: Path, output: str, status: int, *, taken: bool
-) -> None:
-    ended = start(script(tmp_path, f"#!/bin/sh\necho '{output}'; exit {status}\n"), points.find("qemu", "restore"))
-    assert (ended.status, ended.after != ended.before) == (status, taken)
-    assert start(script(tmp_path, "#!/bin/sh\necho x\n"), points.find("qemu", "start")).after == sample(
-        points.find("qemu", "start")
-    )
-
-
-@pytest.mark.parametrize(("point", "taken"), [("before_vm_start", True), ("after_vm_start", False)])
-def test_vdsm_takes_the_file_where_it_reads_it(tmp_path: Path, point: str, *, taken: bool) -> None:
-    write = script(tmp_path, "#!/bin/sh\necho '<domain/>' > $_hook_domxml\n")
-    assert (start(write, points.find("vdsm", point)).after == b"<domain/>\n") == taken
-    gone = script(tmp_path, "#!/bin/sh\nrm $_hook_domxml\n")
-    assert (start(gone, points.find("vdsm", point)).after == b"") == taken
-
-
-def test_a_python_script_may_be_started_by_this_python(tmp_path: Path) -> None:
-    path = script(
-        tmp_path,
-        "#!/usr/bin/env -S python3 -I\nimport sys; print(sys.executable, sys.flags.isolated, file=sys.stderr)\n",
-    )
-    assert start(path, points.find("qemu", "start"), own_interpreter=True).stderr == f"{sys.executable} 1\n"
-    assert start(script(tmp_path, "#!/bin/sh\n"), points.find("qemu", "start"), own_interpreter=True).status == 0
-
-
-def test_a_script_that_cannot_be_started_or_does_not_end(tmp_path: Path) -> None:
-    path = script(tmp_path, "")
-    path.chmod(0o644)
-    with pytest.raises(InvocationError, match="cannot start .*script: Permission denied"):
-        start(path, points.find("qemu", "start"))
-    with pytest.raises(HookError, match=r"the script did not end in 0.1 s; a host would wait for ever"):
-        start(script(tmp_path, "#!/bin/sh\nexec sleep 60\n"), points.find("qemu", "start"), timeout=0.1)
-
-
-@pytest.mark.parametrize("point", points.all_points(), ids=lambda point: point.name)
-def test_there_is_a_sample_and_a_verdict_for_every_point(point: Point) -> None:
-    assert bool(sample(point)) == (point.document is not None)
-    failed = Ended(point, b"", b"", 1, "", 0).verdict
-    verb = {"aborts": "aborts the", "kills": "kills what already runs", "ignored": "logs the failure"}[point.failure]
-    assert verb in failed
-    assert Ended(point, b"", b"", 0, "", 0).verdict.startswith(
-        "VDSM goes on" if point.host == "vdsm" else "libvirt goes on"
-    )
-
-
 def test_a_diff_shows_only_what_differs() -> None:
     assert unified_diff(b"<a x='1'><b/></a>", b'<a x="1">\n  <b></b>\n</a>') == []
     assert unified_diff(b'{"a":1}', b'{ "a": 2 }')[-3:] == ['-  "a": 1', '+  "a": 2', " }"]
@@ -264,9 +142,71 @@ def test_a_diff_shows_only_what_differs() -> None:
     assert unified_diff(b"[" * 100_000, b"[" * 100_000) == []
 
 
-def test_the_first_line_of_a_script_needs_not_be_one(tmp_path: Path) -> None:
-    path = tmp_path / "binary"
-    path.write_bytes(b"\x7fELF python '\"\xff\0\n")
-    path.chmod(0o755)
-    with pytest.raises(InvocationError, match="cannot start"):
-        start(path, points.find("qemu", "start"), own_interpreter=True)
+@pytest.mark.parametrize("name", LIFE_CYCLES)
+def test_every_life_cycle_can_be_played(name: str) -> None:
+    shown = invoke("run", str(PIN), name, "--property", "pincpu=0-1")
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.count("exit status 0 after") > 3
+
+
+def test_a_life_cycle_shows_when_what_was_called_and_changed() -> None:
+    shown = invoke("run", str(PIN), "guest-migration").output
+    assert '+  <vcpu cpuset="0-1" placement="static">2</vcpu>' in shown
+    calls = re.findall(r"^ *[0-9]+ ms  (\S+) (?:web01|lan): exit status 0", shown, re.MULTILINE)
+    start = ["qemu/prepare", *["network/port-created"] * 2, "qemu/start", "qemu/started"]
+    stop = ["qemu/stopped", *["network/port-deleted"] * 2, "qemu/release"]
+    assert calls == [*start, "qemu/migrate", *start, *stop]
+
+
+def test_a_life_cycle_that_a_script_stops(tmp_path: Path) -> None:
+    path = script(tmp_path, '#!/bin/sh\n[ "$2" != start ] || { echo "no GPU" >&2; exit 1; }\n', "qemu")
+    shown = invoke("run", str(path), "guest", "--driver", "qemu")
+    assert shown.exit_code == 1
+    assert "the guest is not started: no GPU" in shown.output
+    assert shown.output.count("qemu/") == 4
+    assert "network/port-created lan: no script; libvirt goes on" in shown.output
+
+
+@pytest.mark.parametrize(("place", "called"), [("qemu.d", "qemu"), ("network.d", "network"), ("x", "both")])
+def test_a_script_is_called_where_its_folder_tells(tmp_path: Path, place: str, called: str) -> None:
+    (tmp_path / place).mkdir()
+    path = script(tmp_path / place, "#!/bin/sh\nexit 0\n")
+    shown = invoke("run", str(path), "guest").output
+    assert ("qemu/start web01: exit status 0" in shown) == (called in ("qemu", "both"))
+    assert ("network/port-created lan: exit status 0" in shown) == (called in ("network", "both"))
+
+
+def test_a_vdsm_script_is_called_where_its_folder_tells(tmp_path: Path) -> None:
+    (tmp_path / "before_vm_start").mkdir()
+    path = script(tmp_path / "before_vm_start", "#!/bin/sh\nexit 0\n")
+    shown = invoke("run", str(path), "vm").output
+    assert shown.count("exit status 0") == 1
+
+
+def test_a_life_cycle_ends_where_vdsm_gives_up(tmp_path: Path) -> None:
+    (tmp_path / "before_nic_hotplug").mkdir()
+    path = script(tmp_path / "before_nic_hotplug", "#!/bin/sh\nexit 2\n")
+    shown = invoke("run", str(path), "vm-card")
+    assert shown.exit_code == 1
+    assert "hotunplug" not in shown.output
+
+
+def test_several_scripts_at_one_point(tmp_path: Path) -> None:
+    second = script(tmp_path, "#!/bin/sh\ncat | sed 's/<title>/<title>second /'\n", "zz")
+    shown = invoke("run", str(PIN), str(second), "qemu/migrate", "--object", "web01").output
+    assert "+  <title>second Web server" in shown
+    assert '+  <vcpu cpuset="0-1"' in shown
+
+
+def test_a_script_that_hangs_the_host(tmp_path: Path) -> None:
+    path = script(tmp_path, "#!/bin/sh\nsleep 30 &\n")
+    shown = invoke("run", str(path), "qemu/start", "--timeout", "0.5")
+    assert shown.exit_code == 1
+    assert "libvirt would hang here: " in shown.output
+
+
+def test_a_network_that_a_script_keeps_down_is_not_changed(tmp_path: Path) -> None:
+    path = script(tmp_path, '#!/bin/sh\n[ "$2" != start ]\n', "network")
+    shown = invoke("run", str(path), "network")
+    assert (shown.exit_code, shown.output.count("network/")) == (1, 1)
+    assert "the network is not started: exit status 1, without a word" in shown.output

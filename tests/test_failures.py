@@ -14,7 +14,7 @@ import pytest
 
 from hooking import points
 from hooking.points import Point
-from hooking.testing.executable import sample
+from hooking.testing.documents import sample
 
 SCRIPT = """from __future__ import annotations
 import os, signal, sys, time

@@ -545,3 +545,11 @@ def test_the_system_log_gets_the_scripts_name(monkeypatch: pytest.MonkeyPatch) -
 def test_the_current_process_is_this_one() -> None:
     assert _process.current().argv is sys.argv
     assert _process.current() is _process.current()
+
+
+def test_the_log_is_said_with_what_handlers_print(tmp_path: Path) -> None:
+    def act(domain: Domain) -> None:
+        print("printed", flush=True)
+        hooking.log("logged")
+
+    assert answer(tmp_path, act).stderr == "printed\nlogged\n"

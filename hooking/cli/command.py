@@ -6,17 +6,21 @@ import click
 
 import hooking as package
 from hooking.cli.points import points
+from hooking.cli.record import record
+from hooking.cli.replay import replay
 from hooking.cli.run import run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package.__version__, package_name="libvirt-hooking")
 def hooking() -> None:
-    """Try hook scripts for libvirt and oVirt/VDSM, and look up when the hosts call them.
+    """Try hook scripts for libvirt and oVirt/VDSM, record calls of the hosts, and look up when they call.
 
     Exit status: 0 if all went well, 1 if a hook failed, 2 if the command was used wrongly.
     """
 
 
 hooking.add_command(run)
+hooking.add_command(record)
+hooking.add_command(replay)
 hooking.add_command(points)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from hooking.points import Point, all_points
 
-_COLUMNS = ("name", "document", "reply", "failure", "action", "on_error", "since", "until", "remark")
+_COLUMNS = ("name", "document", "reply", "failure", "then", "action", "on_error", "since", "until", "remark")
 
 
 @click.command()

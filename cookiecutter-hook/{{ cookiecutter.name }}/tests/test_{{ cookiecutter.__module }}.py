@@ -1,17 +1,16 @@
 from pathlib import Path
 
-from hooking import points
-from hooking.testing.executable import start
+from hooking.testing import Libvirtd, run_hook
 
 HOOK = Path(__file__).parent.parent / "{{ cookiecutter.__module }}.py"
 
 
 def test_the_guest_is_pinned_where_it_asks_for_it() -> None:
-    ended = start(HOOK, points.find("qemu", "restore"), custom_properties={"pincpu": "1-2"}, own_interpreter=True)
-    assert ended.status == 0
-    assert b'cpuset="1-2"' in ended.after
+    outcome = run_hook(HOOK, "qemu/restore", custom_properties={"pincpu": "1-2"}, twice=True)
+    assert outcome.domain.vcpu.cpuset == "1-2"
 
 
-def test_another_operation_does_nothing() -> None:
-    ended = start(HOOK, points.find("qemu", "prepare"), own_interpreter=True)
-    assert (ended.status, ended.stderr) == (0, "")
+def test_a_guest_lives_and_dies_undisturbed(libvirtd: Libvirtd) -> None:
+    libvirtd.install(HOOK, "qemu")
+    libvirtd.shutdown(libvirtd.start())
+    libvirtd.check()

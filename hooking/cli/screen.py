@@ -1,0 +1,25 @@
+"""How documents and scripts' words are shown on a terminal."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from hooking.exceptions import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def print_diff(console: Console, diff: str, indent: str = "") -> None:
+    """Print a unified diff in colours."""
+    for line in printable(diff).strip("\n").splitlines():
+        console.print(Text(indent + line, style=_STYLES.get(line[:1], "")))
+
+
+def print_words(console: Console, words: str) -> None:
+    """Print what a script said; it cannot command the terminal."""
+    if words:
+        console.print(Text(printable(words.rstrip("\n")), style="yellow"))
