@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test live lint bench clean
+.PHONY: demo test live lint bench docs clean
 
 demo: $(VENV)/.cli
 	@echo "== libvirt hands over an incoming guest (qemu/migrate), and takes the hook's document from standard output:"
@@ -34,6 +34,9 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/documents.py
 	$(BIN)/python benchmarks/run_hook.py
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) .nox .coverage* build dist

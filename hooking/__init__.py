@@ -20,23 +20,107 @@ if TYPE_CHECKING:
     )
     from hooking.commands import run_command as run_command
     from hooking.context import HookContext as HookContext
-    from hooking.domain import (
+    from hooking.devices import (
+        Channel as Channel,
+        CharacterDevice as CharacterDevice,
+        Console as Console,
+        Controller as Controller,
         Device as Device,
         Disk as Disk,
-        Domain as Domain,
+        Graphics as Graphics,
+        HostDevice as HostDevice,
         Interface as Interface,
-        Memory as Memory,
-        Metadata as Metadata,
-        Vcpu as Vcpu,
+        Serial as Serial,
     )
-    from hooking.edits.cpu import pin_vcpu as pin_vcpu, set_cpuset as set_cpuset
+    from hooking.domain import (
+        Domain as Domain,
+        Metadata as Metadata,
+    )
+    from hooking.edits.boot import (
+        boot_first as boot_first,
+        set_boot_order as set_boot_order,
+    )
+    from hooking.edits.consoles import (
+        add_channel as add_channel,
+        add_smartcard as add_smartcard,
+        log_console as log_console,
+    )
+    from hooking.edits.cpu import (
+        pin_emulator as pin_emulator,
+        pin_iothread as pin_iothread,
+        pin_vcpu as pin_vcpu,
+        remove_cpu_feature as remove_cpu_feature,
+        set_cpu_feature as set_cpu_feature,
+        set_cpu_mode as set_cpu_mode,
+        set_cpu_model as set_cpu_model,
+        set_cpuset as set_cpuset,
+    )
+    from hooking.edits.devices import (
+        add_device as add_device,
+        find_devices as find_devices,
+        remove_devices as remove_devices,
+        replace_device as replace_device,
+    )
+    from hooking.edits.disks import (
+        add_cdrom as add_cdrom,
+        add_disk as add_disk,
+        add_floppy as add_floppy,
+        next_target as next_target,
+        set_disk_driver as set_disk_driver,
+    )
+    from hooking.edits.graphics import (
+        set_graphics_option as set_graphics_option,
+        set_spice_channel as set_spice_channel,
+    )
+    from hooking.edits.hostdevs import (
+        add_hostdev as add_hostdev,
+        add_hostdev_interface as add_hostdev_interface,
+        add_usb_hostdev as add_usb_hostdev,
+        find_hostdev as find_hostdev,
+    )
+    from hooking.edits.incoming import (
+        eject_missing_media as eject_missing_media,
+        rename_bridges as rename_bridges,
+        rename_networks as rename_networks,
+        retarget_disks as retarget_disks,
+        set_listen_address as set_listen_address,
+        truncate_vnc_password as truncate_vnc_password,
+    )
     from hooking.edits.interfaces import (
         add_interface as add_interface,
         find_interface as find_interface,
         remove_filter as remove_filter,
         remove_interface as remove_interface,
+        set_bandwidth as set_bandwidth,
+        set_filter as set_filter,
+        set_source as set_source,
     )
-    from hooking.edits.refusals import block_migration as block_migration, block_start as block_start, refuse as refuse
+    from hooking.edits.memory import (
+        lock_memory as lock_memory,
+        set_hugepages as set_hugepages,
+        set_memnode as set_memnode,
+        set_memory_backing as set_memory_backing,
+        set_numatune as set_numatune,
+    )
+    from hooking.edits.metadata import (
+        remove_metadata as remove_metadata,
+        set_metadata as set_metadata,
+    )
+    from hooking.edits.qemu import (
+        QEMU_NAMESPACE as QEMU_NAMESPACE,
+        add_qemu_args as add_qemu_args,
+        set_qemu_env as set_qemu_env,
+    )
+    from hooking.edits.refusals import (
+        block_migration as block_migration,
+        block_start as block_start,
+        refuse as refuse,
+    )
+    from hooking.edits.sysinfo import (
+        add_oem_string as add_oem_string,
+        set_sysinfo as set_sysinfo,
+    )
+    from hooking.edits.virtualports import set_virtualport as set_virtualport
     from hooking.exceptions import (
         CommandError as CommandError,
         DocumentError as DocumentError,
@@ -52,13 +136,54 @@ if TYPE_CHECKING:
     )
     from hooking.hook import Hook as Hook
     from hooking.host import log as log
+    from hooking.json_documents import (
+        Capabilities as Capabilities,
+        HostStatistics as HostStatistics,
+        InterfaceStatistics as InterfaceStatistics,
+        NetworkSetup as NetworkSetup,
+        PreparedDisk as PreparedDisk,
+        RequestedBonding as RequestedBonding,
+        RequestedNetwork as RequestedNetwork,
+        VmStatistics as VmStatistics,
+        vm_statistics as vm_statistics,
+    )
+    from hooking.machine import (
+        Cpu as Cpu,
+        CpuTune as CpuTune,
+        Features as Features,
+        Memory as Memory,
+        MemoryBacking as MemoryBacking,
+        NumaTune as NumaTune,
+        Os as Os,
+        Sysinfo as Sysinfo,
+        Vcpu as Vcpu,
+    )
     from hooking.network import (
         HookData as HookData,
         Network as Network,
         NetworkPort as NetworkPort,
         PortData as PortData,
     )
-    from hooking.values import parse_cpuset as parse_cpuset, tobool as tobool
+    from hooking.properties import (
+        BOOLEAN as BOOLEAN,
+        INTEGER as INTEGER,
+        SIZE as SIZE,
+        array_of as array_of,
+        list_of as list_of,
+        mapping_of as mapping_of,
+        pattern as pattern,
+        read_property as read_property,
+    )
+    from hooking.values import (
+        CPUSET as CPUSET,
+        MAC as MAC,
+        TEXT as TEXT,
+        UNSIGNED as UNSIGNED,
+        choice as choice,
+        parse_cpuset as parse_cpuset,
+        tobool as tobool,
+        whole_number as whole_number,
+    )
     from hooking.vdsm import (
         dump_vm_launch_flags_to_file as dump_vm_launch_flags_to_file,
         execCmd as execCmd,
@@ -74,18 +199,38 @@ _MODULES = {
     "call": "current_context read_device read_domain read_hook_data write_device write_domain",
     "commands": "run_command",
     "context": "HookContext",
-    "domain": "Device Disk Domain Interface Memory Metadata Vcpu",
-    "edits.cpu": "pin_vcpu set_cpuset",
-    "edits.interfaces": "add_interface find_interface remove_filter remove_interface",
+    "devices": "Channel CharacterDevice Console Controller Device Disk Graphics HostDevice Interface Serial",
+    "domain": "Domain Metadata",
+    "edits.boot": "boot_first set_boot_order",
+    "edits.consoles": "add_channel add_smartcard log_console",
+    "edits.cpu": "pin_emulator pin_iothread pin_vcpu remove_cpu_feature set_cpu_feature set_cpu_mode "
+    "set_cpu_model set_cpuset",
+    "edits.devices": "add_device find_devices remove_devices replace_device",
+    "edits.disks": "add_cdrom add_disk add_floppy next_target set_disk_driver",
+    "edits.graphics": "set_graphics_option set_spice_channel",
+    "edits.hostdevs": "add_hostdev add_hostdev_interface add_usb_hostdev find_hostdev",
+    "edits.incoming": "eject_missing_media rename_bridges rename_networks retarget_disks set_listen_address "
+    "truncate_vnc_password",
+    "edits.interfaces": "add_interface find_interface remove_filter remove_interface set_bandwidth set_filter "
+    "set_source",
+    "edits.memory": "lock_memory set_hugepages set_memnode set_memory_backing set_numatune",
+    "edits.metadata": "remove_metadata set_metadata",
+    "edits.qemu": "QEMU_NAMESPACE add_qemu_args set_qemu_env",
     "edits.refusals": "block_migration block_start refuse",
+    "edits.sysinfo": "add_oem_string set_sysinfo",
+    "edits.virtualports": "set_virtualport",
     "exceptions": "CommandError DocumentError HookError HookTimeoutError IdentityError InvalidValueError "
     "InvocationError PointError ReadOnlyError Refusal TerminatedError",
     "hook": "Hook",
     "host": "log",
+    "json_documents": "Capabilities HostStatistics InterfaceStatistics NetworkSetup PreparedDisk RequestedBonding "
+    "RequestedNetwork VmStatistics vm_statistics",
+    "machine": "Cpu CpuTune Features Memory MemoryBacking NumaTune Os Sysinfo Vcpu",
     "network": "HookData Network NetworkPort PortData",
-    "values": "parse_cpuset tobool",
-    "vdsm": "dump_vm_launch_flags_to_file execCmd exit_hook load_vm_launch_flags_from_file read_domxml read_json "
-    "write_domxml write_json",
+    "properties": "BOOLEAN INTEGER SIZE array_of list_of mapping_of pattern read_property",
+    "values": "CPUSET MAC TEXT UNSIGNED choice parse_cpuset tobool whole_number",
+    "vdsm": "dump_vm_launch_flags_to_file execCmd exit_hook load_vm_launch_flags_from_file read_domxml "
+    "read_json write_domxml write_json",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, Dict, List, Literal, Optional, Protocol, TypeVar, Union, overload
 
 from hooking.context import HookContext
-from hooking.domain import Device, Disk, Domain, Interface
+from hooking.devices import Device, Disk, Interface
+from hooking.domain import Domain
 from hooking.network import HookData, PortData
 
 DaemonOp = Literal["start", "reload", "shutdown"]

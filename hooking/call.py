@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from hooking._process import Process
     from hooking.context import HookContext
-    from hooking.domain import Device, Domain
+    from hooking.devices import Device
+    from hooking.domain import Domain
     from hooking.identity import XmlIdentity
     from hooking.network import HookData, Network
     from hooking.points import Point
@@ -157,9 +158,13 @@ def read_document(point: Point, data: bytes) -> Document:
         from hooking import network
 
         return network.PortData(root) if point.document == "port" else network.HookData(root)
-    from hooking import domain
+    if point.document == "domain":
+        from hooking.domain import Domain
 
-    return domain.Domain(root) if point.document == "domain" else domain.as_device(root)
+        return Domain(root)
+    from hooking.devices import as_device
+
+    return as_device(root)
 
 
 def _parse_json(data: bytes, expected: type) -> Any:
@@ -221,7 +226,7 @@ def read_device() -> Device | None:
         DocumentError: It is missing, malformed or hostile.
         PointError: The hook point has no device.
     """
-    from hooking.domain import Device
+    from hooking.devices import Device
 
     call = _current_call()
     return None if call.context.point.may_be_empty and call.document is None else _read(Device)
@@ -255,7 +260,7 @@ def write_domain(domain: Domain) -> None:
 
 def write_device(device: Device) -> None:
     """Give the device back to VDSM, if it was changed. Errors are those of `write_domain`."""
-    from hooking.domain import Device
+    from hooking.devices import Device
 
     _write(Device, device)
 

@@ -256,6 +256,25 @@ def child(parent: etree._Element, tag: str) -> etree._Element:
     return etree.SubElement(parent, tag) if found is None else found
 
 
+def merged_child(parent: etree._Element, tag: str) -> etree._Element:
+    """Return the first child ``tag`` of ``parent``, which takes in all others; it is added if there is none."""
+    kept = child(parent, tag)
+    for other in list(kept.itersiblings(tag)):
+        kept.extend(list(other))
+        remove(other)
+    return kept
+
+
+def only_child(parent: etree._Element, tag: str, **attributes: str) -> etree._Element:
+    """Return the first child ``tag`` of ``parent`` with these attributes, without others; added if there is none."""
+    wanted = attributes.items()
+    found = [element for element in parent.iterchildren(tag) if wanted <= dict(element.attrib).items()]
+    kept, *others = found or [etree.SubElement(parent, tag, attributes)]
+    for other in others:
+        remove(other)
+    return kept
+
+
 def remove(element: etree._Element) -> None:
     """Remove ``element`` from its document, and leave the text behind it."""
     parent = _parent(element)

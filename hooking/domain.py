@@ -1,4 +1,4 @@
-"""Typed views of a ``<domain>`` and its devices, in libvirt's own words.
+"""Typed views of a ``<domain>``, in libvirt's own words.
 
 Every property follows https://libvirt.org/formatdomain.html; its path stands in its declaration. What has no property
 yet is reached through ``.element``.
@@ -6,16 +6,33 @@ yet is reached through ``.element``.
 
 from __future__ import annotations
 
+from itertools import count, islice
+
 from lxml import etree
 
-from hooking.document import Attribute, Element, Flag, own_text
+from hooking.devices import (
+    Channel,
+    Console,
+    Controller,
+    Device,
+    Disk,
+    Graphics,
+    HostDevice,
+    Interface,
+    Serial,
+    as_device,
+)
+from hooking.document import Attribute, Element, own_text
 from hooking.exceptions import DocumentError
-from hooking.values import CPUSET, MAC, MEMORY_UNIT, TAG, TEXT, UNSIGNED, choice, unit_bytes
+from hooking.machine import Cpu, CpuTune, Features, Memory, MemoryBacking, NumaTune, Os, Sysinfo, Vcpu
+from hooking.values import TAG, TEXT, UNSIGNED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Final
+    from collections.abc import Callable, Mapping
+    from typing import Final, TypeVar
+
+    D = TypeVar("D", bound=Device)
 
 OUR_NAMESPACE: Final = "urn:libvirt-hooking:1"
 """Namespace of the custom properties in ``<metadata>``: ``virsh metadata GUEST --uri urn:libvirt-hooking:1 …``."""
@@ -64,86 +81,6 @@ def _properties(element: etree._Element | None) -> dict[str, str]:
     return {str(child.tag).rpartition("}")[2]: (own_text(child) or "").strip() for child in element.iterchildren("*")}
 
 
-class Memory(Element):
-    """An amount of memory: ``<memory unit='KiB'>``."""
-
-    __slots__ = ()
-
-    amount = Attribute("", UNSIGNED)
-    unit = Attribute("@unit", MEMORY_UNIT)
-
-    @property
-    def bytes(self) -> int | None:
-        """The amount in bytes, whatever the unit. It is written in KiB, rounded up, as libvirt itself does."""
-        return None if self.amount is None else self.amount * unit_bytes(self.unit or "KiB")
-
-    @bytes.setter
-    def bytes(self, value: int) -> None:
-        self.amount = -(-value // 1024)
-        self.unit = "KiB"
-
-
-class Vcpu(Element):
-    """The element ``<vcpu>``: how many virtual CPUs the guest has, and where they run."""
-
-    __slots__ = ()
-
-    count = Attribute("", UNSIGNED)
-    current = Attribute("@current", UNSIGNED)
-    placement = Attribute("@placement", choice("static", "auto"))
-    cpuset = Attribute("@cpuset", CPUSET)
-
-
-class Device(Element):
-    """A child of ``<devices>`` of any kind."""
-
-    __slots__ = ()
-
-    alias = Attribute("alias/@name", TEXT)
-    boot_order = Attribute("boot/@order", UNSIGNED)
-
-    @property
-    def kind(self) -> str:
-        """The element's name, as in ``interface``, ``disk`` or ``hostdev``."""
-        return str(self.element.tag)
-
-
-class Interface(Device):
-    """An ``<interface>``: a network card of the guest."""
-
-    __slots__ = ()
-
-    type = Attribute("@type", TEXT)
-    mac = Attribute("mac/@address", MAC)
-    source_network = Attribute("source/@network", TEXT)
-    source_bridge = Attribute("source/@bridge", TEXT)
-    source_dev = Attribute("source/@dev", TEXT)
-    target_dev = Attribute("target/@dev", TEXT)
-    model = Attribute("model/@type", TEXT)
-    filter = Attribute("filterref/@filter", TEXT)
-    link_state = Attribute("link/@state", choice("up", "down"))
-    mtu = Attribute("mtu/@size", UNSIGNED)
-
-
-class Disk(Device):
-    """A ``<disk>``: a disk, CD-ROM, floppy or LUN of the guest."""
-
-    __slots__ = ()
-
-    type = Attribute("@type", TEXT)
-    device = Attribute("@device", choice("disk", "cdrom", "floppy", "lun"))
-    source_file = Attribute("source/@file", TEXT)
-    source_dev = Attribute("source/@dev", TEXT)
-    target_dev = Attribute("target/@dev", TEXT)
-    target_bus = Attribute("target/@bus", TEXT)
-    driver_name = Attribute("driver/@name", TEXT)
-    driver_type = Attribute("driver/@type", TEXT)
-    driver_cache = Attribute("driver/@cache", TEXT)
-    serial = Attribute("serial", TEXT)
-    readonly = Flag("readonly")
-    shareable = Flag("shareable")
-
-
 class Domain(Element):
     """A ``<domain>``: a guest. Its name and UUID are fixed; a write-back that changed them is refused."""
 
@@ -153,6 +90,7 @@ class Domain(Element):
     id = Attribute("@id", UNSIGNED)
     title = Attribute("title", TEXT)
     description = Attribute("description", TEXT)
+    iothreads = Attribute("iothreads", UNSIGNED)
 
     @property
     def name(self) -> str:
@@ -187,29 +125,100 @@ class Domain(Element):
         return Vcpu.within(self.element, "vcpu")
 
     @property
+    def cputune(self) -> CpuTune:
+        """Where the guest's threads run, and how much time they get."""
+        return CpuTune.within(self.element, "cputune")
+
+    @property
+    def iothread_ids(self) -> list[int]:
+        """The numbers of the I/O threads: those in ``<iothreadids>``, and the lowest free ones up to ``iothreads``."""
+        threads = self.element.iterfind("iothreadids/iothread")
+        named = [UNSIGNED.read(thread.get("id", "")) for thread in threads]
+        free = (number for number in count(1) if number not in named)
+        return [*named, *islice(free, max(0, (self.iothreads or 0) - len(named)))]
+
+    @property
+    def numatune(self) -> NumaTune:
+        """The host's NUMA nodes that the guest's memory is taken from."""
+        return NumaTune.within(self.element, "numatune")
+
+    @property
+    def memory_backing(self) -> MemoryBacking:
+        """What the guest's memory is made of."""
+        return MemoryBacking.within(self.element, "memoryBacking")
+
+    @property
+    def cpu(self) -> Cpu:
+        """The CPU that the guest sees."""
+        return Cpu.within(self.element, "cpu")
+
+    @property
+    def features(self) -> Features:
+        """What the hypervisor offers the guest."""
+        return Features.within(self.element, "features")
+
+    @property
+    def os(self) -> Os:
+        """The machine, and what boots it."""
+        return Os.within(self.element, "os")
+
+    @property
+    def sysinfo(self) -> Sysinfo:
+        """What the guest's SMBIOS tables say; of several such elements QEMU gets the first."""
+        found = self.element.find("sysinfo[@type='smbios']")
+        if found is None:
+            return Sysinfo(etree.Element("sysinfo", type="smbios"), self.element)
+        return Sysinfo(found)
+
+    @property
     def metadata(self) -> Metadata:
         """What applications stored with the guest."""
         return Metadata.within(self.element, "metadata")
 
     @property
     def devices(self) -> list[Device]:
-        """All devices, in order; interfaces and disks as their own types."""
+        """All devices, in order; those of the kinds below as their own types."""
         return [as_device(element) for element in self.element.iterfind("devices/*")]
 
     @property
     def interfaces(self) -> list[Interface]:
         """The network cards, in order."""
-        return [Interface(element) for element in self.element.iterfind("devices/interface")]
+        return self._all(Interface, "interface")
 
     @property
     def disks(self) -> list[Disk]:
         """The disks, CD-ROMs and floppies, in order."""
-        return [Disk(element) for element in self.element.iterfind("devices/disk")]
+        return self._all(Disk, "disk")
 
+    @property
+    def host_devices(self) -> list[HostDevice]:
+        """The devices of the host that are given to the guest, in order."""
+        return self._all(HostDevice, "hostdev")
 
-def as_device(element: etree._Element) -> Device:
-    """Return the view that fits ``element``, a child of ``<devices>``."""
-    return _VIEWS.get(str(element.tag), Device)(element)
+    @property
+    def graphics(self) -> list[Graphics]:
+        """The ways in which the screen is shown, in order."""
+        return self._all(Graphics, "graphics")
 
+    @property
+    def serials(self) -> list[Serial]:
+        """The serial ports, in order."""
+        return self._all(Serial, "serial")
 
-_VIEWS: dict[str, type[Device]] = {"interface": Interface, "disk": Disk}
+    @property
+    def consoles(self) -> list[Console]:
+        """The consoles, in order."""
+        return self._all(Console, "console")
+
+    @property
+    def channels(self) -> list[Channel]:
+        """The channels, in order."""
+        return self._all(Channel, "channel")
+
+    @property
+    def controllers(self) -> list[Controller]:
+        """The controllers, in order."""
+        return self._all(Controller, "controller")
+
+    def _all(self, view: Callable[[etree._Element], D], tag: str) -> list[D]:
+        return [view(element) for element in self.element.iterfind(f"devices/{tag}")]

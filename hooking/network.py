@@ -6,8 +6,9 @@ driver never reads an answer, so these views are for reading.
 
 from __future__ import annotations
 
+from hooking.devices import Interface
 from hooking.document import Attribute, Element
-from hooking.domain import Domain, Interface, Metadata
+from hooking.domain import Domain, Metadata
 from hooking.exceptions import DocumentError
 from hooking.values import MAC, TEXT, UNSIGNED
 

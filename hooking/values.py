@@ -147,6 +147,26 @@ def choice(*words: str) -> Kind[str]:
     return Kind("one of " + ", ".join(words), dict(zip(words, words)).__getitem__)
 
 
+def whole_number(lowest: int, highest: int, *others: int) -> Kind[int]:
+    """Return the kind of value that is a whole number from ``lowest`` to ``highest``, or one of ``others``."""
+
+    def read(text: str) -> int:
+        number = int(text) if text.isascii() else lowest - 1
+        if not (lowest <= number <= highest or number in others):
+            raise ValueError(text)
+        return number
+
+    alternatives = "".join(f", or {other}" for other in others)
+    return Kind(f"a whole number from {lowest} to {highest}{alternatives}", read)
+
+
+def _uuid(text: str) -> str:
+    digits = text.replace("-", "")
+    if len(digits) != 32 or not set(digits) <= _HEX_DIGITS:  # noqa: PLR2004
+        raise ValueError(text)
+    return text
+
+
 def _text(text: str) -> str:
     if text.isprintable():
         return text
@@ -177,3 +197,10 @@ MEMORY_UNIT: Final = Kind("a unit of memory such as KiB or GB", lambda unit: uni
 CPU_NUMBERS: Final = Kind("a set of CPUs such as 0-3,^2,8", _cpu_numbers, lambda cpus: ",".join(map(str, cpus)))
 CPUSET: Final = Kind(CPU_NUMBERS.rule, _cpuset)
 MAC: Final = Kind("the MAC address of one card, such as 52:54:00:4a:23:01", _mac)
+UUID: Final = Kind("a UUID such as c2177883-f1bb-47f0-914d-32a22e3a8804", _uuid)
+NODESET: Final = Kind("a set of NUMA nodes such as 0-3,^2", _cpuset)
+NUMA_MODE: Final = choice("strict", "interleave", "preferred", "restrictive")
+CPU_PERIOD: Final = whole_number(1000, 1_000_000)
+CPU_QUOTA: Final = whole_number(1000, 2**44 - 1, 0, -1)
+SWITCH: Final = choice("on", "off")
+YES_NO: Final = choice("yes", "no")

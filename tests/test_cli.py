@@ -69,8 +69,12 @@ def test_a_refusal_is_status_1_of_the_command() -> None:
         (["qemu/migrate", "--timeout", "nan"], "nan s is no time to wait; give more than 0 and at most a day"),
         (["qemu/migrate", "--timeout", "0"], "0 s is no time to wait"),
         (["qemu/migrate", "--timeout", "inf"], "inf s is no time to wait"),
-        (["guest", "--object", "x"], "--object and --extra are for a single hook point"),
-        (["vm", "--extra", "x"], "--object and --extra are for a single hook point"),
+        (["guest", "--object", "x"], "--object has no effect on guest; leave it out"),
+        (["vm", "--extra", "x"], "--extra has no effect on vm"),
+        (["network", "--property", "a=b"], "--property has no effect on network"),
+        (["vm", "--driver", "lxc"], "--driver has no effect on vm"),
+        (["qemu/start", "--driver", "lxc"], "--driver has no effect on qemu/start"),
+        ([str(PIN), "guest"], "two scripts have the same name, and so the same place on a host"),
         (["qemu/migrate", "--document", "/no/such"], "No such file or directory"),
     ],
 )
@@ -89,7 +93,7 @@ def test_wrong_use_is_status_2(arguments: list[str], message: str) -> None:
 )
 def test_a_value_that_is_none_is_one_line(arguments: list[str], message: str) -> None:
     shown = invoke("run", str(PIN), "qemu/migrate", *arguments)
-    assert (shown.exit_code, shown.output.count("\n")) == (1, 1)
+    assert (shown.exit_code, shown.output.count("\n")) == (2, 1)
     assert message in shown.output
 
 
@@ -102,7 +106,7 @@ def test_a_document_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     document = tmp_path / "x"
     document.write_text("no XML")
     shown = invoke("run", str(PIN), "qemu/migrate", "--document", str(document))
-    assert (shown.exit_code, shown.output.count("\n")) == (1, 1)
+    assert (shown.exit_code, shown.output.count("\n")) == (2, 1)
     assert shown.output.startswith("Error: the document is not XML that a host writes")
 
 
@@ -144,7 +148,8 @@ def test_a_diff_shows_only_what_differs() -> None:
 
 @pytest.mark.parametrize("name", LIFE_CYCLES)
 def test_every_life_cycle_can_be_played(name: str) -> None:
-    shown = invoke("run", str(PIN), name, "--property", "pincpu=0-1")
+    options = ["--property", "pincpu=0-1"] if "--property" in LIFE_CYCLES[name].takes else []
+    shown = invoke("run", str(PIN), name, *options)
     assert shown.exit_code == 0, shown.output
     assert shown.output.count("exit status 0 after") > 3
 
@@ -210,3 +215,23 @@ def test_a_network_that_a_script_keeps_down_is_not_changed(tmp_path: Path) -> No
     shown = invoke("run", str(path), "network")
     assert (shown.exit_code, shown.output.count("network/")) == (1, 1)
     assert "the network is not started: exit status 1, without a word" in shown.output
+
+
+def test_a_life_cycle_that_cannot_go_on_shows_how_far_it_came() -> None:
+    shown = invoke("run", str(PIN), "guest-revert", "--driver", "bhyve")
+    assert shown.exit_code == 2
+    assert "bhyve/started" in shown.output
+    assert "Error: the bhyve driver cannot revert a guest; qemu can" in shown.output
+
+
+def test_what_a_host_is_told_cannot_command_the_terminal() -> None:
+    shown = invoke("run", str(PIN), "qemu/start", "--object", "a\x1b[31mb")
+    assert r"qemu/start a\x1b[31mb: exit status 0" in shown.output
+
+
+def test_the_help_has_its_examples_line_by_line() -> None:
+    help_ = invoke("run", "--help").output
+    assert "\n    hooking run ./pin.py guest-migration\n" in help_.replace("      hooking", "    hooking")
+    assert "\\b" not in help_
+    for name in LIFE_CYCLES:
+        assert f"  {name} " in help_

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import hooking
 from support import HERE, TEMPLATES
 
 ROOT = HERE.parent
@@ -54,3 +56,11 @@ def test_every_test_that_the_documents_name_is_there() -> None:
     named = {name for page in PAGES for name in re.findall(r"`(test_\w+)`", page.read_text())}
     assert len(named) > 40
     assert named <= tests
+
+
+def test_the_table_of_edits_is_that_of_the_docstrings() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "generate.py"))["render"]()
+    assert (ROOT / "docs" / "edits.md").read_text() == made, "do: make docs"
+    for module, names in hooking._MODULES.items():
+        for name in names.split() if module.startswith("edits.") else []:
+            assert f"`{name}(" in made or name.isupper()

@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from lxml import etree
 
 import hooking
-from hooking import document, domain, expat, network
+from hooking import devices, document, domain, expat, machine, network
 from hooking.document import Attribute, Element, Flag
 from hooking.exceptions import DocumentError, InvalidValueError
 from support import DOMAIN, canonical, recordings
@@ -123,22 +123,91 @@ def view(xml: str = DOMAIN) -> domain.Domain:
 
 
 SAMPLES: dict[type[Element], dict[str, Any]] = {
-    domain.Memory: {"amount": 4096, "unit": "MiB"},
-    domain.Vcpu: {"count": 4, "current": 2, "placement": "static", "cpuset": "0-3,^1"},
-    domain.Device: {"alias": "ua-1", "boot_order": 1},
-    domain.Interface: {
+    machine.Memory: {"amount": 4096, "unit": "MiB"},
+    machine.Vcpu: {"count": 4, "current": 2, "placement": "static", "cpuset": "0-3,^1"},
+    machine.CpuTune: {
+        "shares": 512,
+        "period": 100_000,
+        "quota": -1,
+        "global_period": 1000,
+        "global_quota": 2000,
+        "emulator_period": 1000,
+        "emulator_quota": 2000,
+        "iothread_period": 1000,
+        "iothread_quota": 0,
+        "emulatorpin": "0-1",
+    },
+    machine.NumaTune: {"mode": "strict", "nodeset": "0-1", "placement": "static"},
+    machine.MemoryBacking: {
+        "hugepages": True,
+        "nosharepages": True,
+        "locked": True,
+        "discard": True,
+        "source": "memfd",
+        "access": "shared",
+        "allocation": "immediate",
+        "allocation_threads": 4,
+    },
+    machine.Cpu: {
+        "mode": "custom",
+        "match": "exact",
+        "check": "partial",
+        "migratable": "off",
+        "model": "Nehalem",
+        "fallback": "forbid",
+        "vendor": "Intel",
+        "sockets": 1,
+        "dies": 1,
+        "cores": 2,
+        "threads": 2,
+    },
+    machine.Features: {
+        "acpi": True,
+        "apic": True,
+        "pae": True,
+        "hap": "on",
+        "kvm_hidden": "on",
+        "hyperv_mode": "passthrough",
+        "hyperv_vendor_id": "whatever",
+        "pmu": "off",
+        "vmport": "off",
+        "smm": "on",
+        "ioapic": "kvm",
+        "vmcoreinfo": "on",
+    },
+    machine.Os: {
+        "type": "hvm",
+        "arch": "x86_64",
+        "machine": "q35",
+        "firmware": "efi",
+        "loader": "/usr/share/OVMF/OVMF_CODE.fd",
+        "loader_type": "pflash",
+        "loader_secure": "yes",
+        "nvram": "/var/lib/libvirt/qemu/nvram/web01.fd",
+        "nvram_template": "/usr/share/OVMF/OVMF_VARS.fd",
+        "kernel": "/boot/vmlinuz",
+        "initrd": "/boot/initrd",
+        "cmdline": "console=ttyS0 quiet",
+        "bootmenu": "yes",
+        "smbios_mode": "sysinfo",
+    },
+    machine.Sysinfo: {"type": "smbios"},
+    devices.Device: {"alias": "ua-1", "boot_order": 1},
+    devices.Interface: {
         "type": "bridge",
         "mac": "52:54:00:00:00:01",
         "source_network": "lan",
         "source_bridge": "br0",
         "source_dev": "eth0",
+        "source_portgroup": "gold",
+        "virtualport_type": "openvswitch",
         "target_dev": "vnet0",
         "model": "virtio",
         "filter": "clean-traffic",
         "link_state": "down",
         "mtu": 9000,
     },
-    domain.Disk: {
+    devices.Disk: {
         "type": "file",
         "device": "cdrom",
         "source_file": "/a b",
@@ -148,11 +217,55 @@ SAMPLES: dict[type[Element], dict[str, Any]] = {
         "driver_name": "qemu",
         "driver_type": "raw",
         "driver_cache": "none",
+        "driver_io": "native",
+        "driver_discard": "unmap",
+        "driver_detect_zeroes": "off",
+        "driver_error_policy": "stop",
+        "driver_iothread": 1,
+        "snapshot": "no",
+        "source_protocol": "https",
+        "source_name": "a.iso",
         "serial": "0815",
         "readonly": True,
         "shareable": True,
     },
-    domain.Domain: {"type": "kvm", "id": 7, "title": "a & b", "description": "two\nlines"},
+    devices.HostDevice: {
+        "mode": "subsystem",
+        "type": "usb",
+        "managed": "yes",
+        "model": "vfio-pci",
+        "rawio": "yes",
+        "driver_name": "vfio",
+        "source_vendor": "0x1234",
+        "source_product": "0xbeef",
+        "source_adapter": "scsi_host2",
+        "source_uuid": "c2177883-f1bb-47f0-914d-32a22e3a8804",
+        "startup_policy": "optional",
+    },
+    devices.Graphics: {
+        "type": "spice",
+        "port": -1,
+        "tls_port": 5901,
+        "autoport": "no",
+        "listen": "192.0.2.1",
+        "passwd": "a b",
+        "passwd_valid_to": "2030-01-01T00:00:00",
+        "keymap": "de",
+        "default_mode": "secure",
+    },
+    devices.CharacterDevice: {
+        "type": "unix",
+        "source_mode": "bind",
+        "source_path": "/a b",
+        "target_type": "virtio",
+        "log_file": "/a.log",
+        "log_append": "on",
+    },
+    devices.Serial: {"target_port": 0},
+    devices.Console: {"target_port": 1},
+    devices.Channel: {"target_name": "org.example.0", "target_state": "connected"},
+    devices.Controller: {"type": "scsi", "index": 0, "model": "virtio-scsi"},
+    domain.Domain: {"iothreads": 2, "type": "kvm", "id": 7, "title": "a & b", "description": "two\nlines"},
     network.Network: {
         "name": "lan",
         "uuid": "afca425a-2c3a-420c-b2fb-dd7b4950d722",
@@ -181,7 +294,8 @@ def declared(kind: type[Element]) -> set[str]:
 
 
 def test_every_declared_property_is_exercised_below() -> None:
-    kinds = [kind for module in (domain, network) for kind in vars(module).values() if isinstance(kind, type)]
+    modules = (devices, machine, domain, network)
+    kinds = [kind for module in modules for kind in vars(module).values() if isinstance(kind, type)]
     found = {kind: declared(kind) for kind in kinds if issubclass(kind, Element) and declared(kind)}
     assert found == {kind: set(values) for kind, values in SAMPLES.items()}
 
@@ -206,8 +320,8 @@ def test_a_property_is_absent_set_replaced_and_removed(kind: type[Element], name
 
 
 def test_properties_of_a_class_are_descriptors() -> None:
-    assert isinstance(domain.Vcpu.cpuset, Attribute)
-    assert isinstance(domain.Disk.readonly, Flag)
+    assert isinstance(machine.Vcpu.cpuset, Attribute)
+    assert isinstance(devices.Disk.readonly, Flag)
 
 
 def test_a_bad_value_names_its_xpath_and_the_rule_on_writing() -> None:
@@ -275,10 +389,10 @@ def test_memory_is_written_in_kib_rounded_up() -> None:
 
 
 def test_devices_have_their_own_types_and_comments_are_none() -> None:
-    guest = view(DOMAIN.replace("<devices>", "<devices><!-- x --><disk/><hostdev/>"))
+    guest = view(DOMAIN.replace("<devices>", "<devices><!-- x --><disk/><sound/>"))
     assert [(type(device), device.kind) for device in guest.devices] == [
         (hooking.Disk, "disk"),
-        (hooking.Device, "hostdev"),
+        (hooking.Device, "sound"),
         (hooking.Interface, "interface"),
     ]
     assert guest.disks == guest.devices[:1]

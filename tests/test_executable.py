@@ -226,6 +226,16 @@ def test_a_process_left_behind_is_named_and_killed(hooks: Hooks, child: str, hel
     assert ends(pid)
 
 
+def test_a_process_left_behind_that_cannot_be_killed_is_not_waited_for(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executable, "_holders", lambda process: [])
+    ended = hanging(hooks, f"echo before; echo why >&2; sleep 60 & echo $! >{hooks.path}/pid")
+    os.kill(int((hooks.path / "pid").read_text()), signal.SIGKILL)  # it still runs
+    assert (ended.stdout, ended.stderr) == (b"before\n", b"why\n")
+    assert ended.hang == "a process that the script left behind holds its output"
+
+
 def test_what_ends_by_itself_meanwhile_is_no_error(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(pid: int, number: int) -> None:
         kill(pid, number)

@@ -12,8 +12,7 @@ from hooking.domain import Domain
 from hooking.exceptions import DocumentError, InvocationError, PointError
 from hooking.network import HookData, NetworkPort, PortData
 from hooking.testing import Libvirtd, Outcome
-from hooking.testing.libvirtd import Guest
-from hooking.testing.live_documents import Port
+from hooking.testing.inventory import Guest, Port
 
 ONE_CARD = """<domain type='qemu'><name>g</name><uuid>3573e29e-5de9-468a-9fae-16050c6b3dcc</uuid>
 <memory unit='KiB'>65536</memory><vcpu>1</vcpu><devices>
@@ -437,6 +436,9 @@ def test_a_container_that_never_ran_has_no_number_when_it_is_stopped(tmp_path: P
     daemon.start(NO_CARD, driver="lxc")
     assert {call.domain.id for call in daemon.log} == {None}
     assert calls(daemon)[-2:] == ["stopped", "release failed"]
+    broken = Libvirtd(tmp_path / "broken")
+    broken.start(NO_CARD, driver="lxc", trouble="emulator")
+    assert [call.domain.id for call in broken.log] == [None, None, 1, None]
 
 
 def test_ports_before_5_5_0(tmp_path: Path) -> None:
@@ -482,6 +484,8 @@ def test_events_that_cannot_be(tmp_path: Path) -> None:
         daemon.save(guest)
     with pytest.raises(InvocationError, match="the bhyve driver cannot migrate a guest"):
         daemon.migrate(guest, daemon)
+    with pytest.raises(InvocationError, match="the bhyve driver cannot revert a guest; qemu can"):
+        daemon.revert(guest)
     daemon.shutdown(guest)
     with pytest.raises(InvocationError, match="guest g does not run; start it first"):
         daemon.shutdown(guest)
@@ -489,3 +493,44 @@ def test_events_that_cannot_be(tmp_path: Path) -> None:
     again.saved = again.document
     with pytest.raises(InvocationError, match="guest g runs already"):
         daemon.restore(again)
+
+
+@pytest.mark.parametrize("name", ["qemud.d/50", "before_vm_start", "qemu/migrate", "qemu.d/", "qemu.d/x/y", "", ".d/x"])
+def test_a_place_where_libvirt_looks_for_no_script(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvocationError, match="libvirt looks for no script at"):
+        Libvirtd(tmp_path / "host").install(script(tmp_path), name)
+
+
+def test_trouble_that_cannot_be(tmp_path: Path) -> None:
+    daemon = Libvirtd(tmp_path / "host")
+    with pytest.raises(InvocationError, match="trouble='transfer' cannot be here; what can is early or emulator"):
+        daemon.start(NO_CARD, trouble="transfer")
+    with pytest.raises(InvocationError, match="there is no driver xen of guests"):
+        daemon.start(NO_CARD, driver="xen")
+    assert not daemon.log
+
+
+def test_a_name_is_free_for_one_guest(tmp_path: Path) -> None:
+    daemon = Libvirtd(tmp_path / "host")
+    guest = daemon.start(NO_CARD)
+    with pytest.raises(InvocationError, match="guest g runs already"):
+        daemon.start(NO_CARD)
+    daemon.log.clear()
+    with pytest.raises(InvocationError, match="guest g runs already"):
+        daemon.migrate(guest, daemon)
+    assert not daemon.log
+
+
+def test_a_network_that_nobody_started(tmp_path: Path) -> None:
+    daemon = Libvirtd(tmp_path / "host")
+    for act in (daemon.stop_network, daemon.update_network):
+        with pytest.raises(InvocationError, match="there is no network x; start it first"):
+            act("x")
+
+
+def test_a_folder_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    daemon = Libvirtd("host")
+    daemon.install(script(tmp_path, "start"), "lxc")
+    assert "no start" in daemon.call("lxc/start").host_verdict
+    assert daemon.log[0].domain.type == "lxc"

@@ -44,7 +44,7 @@ def test_a_test_runs_once_for_each_recording(project: pytest.Pytester) -> None:
             "test_pin.py::test_recorded_calls?a0? FAILED*",
             "test_pin.py::test_recorded_calls?b? FAILED*",
             "test_pin.py::test_recorded_calls?a1? FAILED*",
-            "E*AssertionError: *calls/a has no golden outcome yet; accept one with: *",
+            "E*AssertionError: *calls/a has no golden outcome yet; accept one with: *, or pytest --update-recordings",
         ]
     )
 
@@ -87,6 +87,16 @@ def test_a_folder_that_is_not_there_is_wrong_use(project: pytest.Pytester) -> No
     result = project.runpytest_inprocess()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*hooking_recordings: there is no folder */none; make recordings*"])
+
+
+def test_folders_without_a_recording_are_wrong_use(project: pytest.Pytester) -> None:
+    project.mkdir("empty")
+    project.makeini("[pytest]\nhooking_recordings = empty\n")
+    result = project.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*hooking_recordings: no recording in */empty; make some with: hooking record"])
+    project.makeini("[pytest]\nhooking_recordings = empty more\n")
+    project.runpytest_inprocess("--update-recordings").assert_outcomes(passed=1)
 
 
 def test_without_recordings_pytest_says_what_to_set(project: pytest.Pytester) -> None:

@@ -19,9 +19,11 @@ from click.testing import CliRunner, Result
 
 from hooking import _process
 from hooking.cli.record import record as record_command
+from hooking.context import read_context
 from hooking.exceptions import DocumentError, HookError, InvocationError
 from hooking.testing import recorder
 from hooking.testing.golden import Golden
+from hooking.testing.outcome import Outcome
 from hooking.testing.recorder import record
 from hooking.testing.recording import Recording, find_recordings
 from hooking.testing.redaction import Redaction
@@ -165,6 +167,120 @@ def test_secrets_of_vdsms_environment_are_not_stored(tmp_path: Path) -> None:
     assert shown == ["REDACTED", "REDACTED", "password: 'REDACTED'", "b", ""]
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"password": "hun\\"ter2x"}', '{"password": "REDACTED"}'),
+        ('said {"password": "hun\\"ter2x", "a": 1}', 'said {"password": "REDACTED", "a": 1}'),
+        ('{\\"password\\": \\"hunter2x\\"}', '{\\"password\\": REDACTED'),
+        ("password: correct horse battery\nnext", "password: REDACTED\nnext"),
+        ("password=hun,ter2x;y", "password=REDACTED"),
+        ("a password='hunter2x", "a password='REDACTED'"),
+        ("a password='hunter2x\\", "a password='REDACTED'"),
+        ('{"token": ["hunter2x","b"]}', '{"token": ["REDACTED", "REDACTED"]}'),
+        ('said {"token": [\n"hunter2x",\n"b"]}', 'said {"token": REDACTED'),
+        ('{"token": "a", "token": "hunter2x"}', '{"token": "REDACTED", "token": "REDACTED"}'),
+        ('{"a" :1, "b": "password=hunter2x"}', '{"a": 1, "b": "password=REDACTED"}'),
+        ('["--password", "hunter2x", "b"]', '["--password", "REDACTED", "b"]'),
+        ('{"a" :[1]}', '{"a" :[1]}'),
+        ("run --db-password hunter2x --fast", "run --db-password REDACTED --fast"),
+        ("run -sshpass 'hunter2x y' --fast", "run -sshpass 'REDACTED' --fast"),
+        ("Authorization: Bearer hunter2x", "Authorization: Bearer REDACTED"),
+        ("a bearer hunter2x", "a bearer REDACTED"),
+        ("DB_PASS=hunter2x", "DB_PASS=REDACTED"),
+        ("psk=hunter2x", "psk=REDACTED"),
+        ("AUTH: hunter2x", "AUTH: REDACTED"),
+        ("from https://u:hunter2x@h/ and https://h2/@", "from https://REDACTED@h/ and https://h2/@"),
+        ("https://u:hunter@2x@h/", "https://REDACTED@h/"),
+        ("<password>hunter2x</password>", "<password>REDACTED"),
+        ("-object secret,id=s0,data=hun,,ter2x -m 1", "-object secret,id=s0,data=REDACTED -m 1"),
+        ("passthrough=yes author: me passwdValidTo=2030", "passthrough=yes author: me passwdValidTo=2030"),
+    ],
+)
+def test_secrets_in_texts_are_not_stored(text: str, shown: str) -> None:
+    assert Redaction().text(text) == shown
+    made = Redaction().environ({"a": text})
+    assert made == {"a": shown}
+
+
+def test_names_of_secrets() -> None:
+    names = "DB_PASS", "sshpass", "wifi_psk", "AUTH", "authorization", "X-Bearer"
+    assert set(Redaction().environ(dict.fromkeys(names, "x")).values()) == {"REDACTED"}
+    others = dict.fromkeys(["passthrough", "author", "authority", "passwdValidTo"], "x")
+    assert Redaction().environ(others) == others
+
+
+@pytest.mark.parametrize(
+    ("document", "shown"),
+    [
+        ("<a><entry key='password' value='hunter2x'/></a>", "<a><entry key='password' value='REDACTED'/></a>"),
+        ("<a><entry key='password'>hunter2x</entry></a>", "<a><entry key='password'>REDACTED</entry></a>"),
+        ("<a><arg value='secret,id=s0,data=hunter2x'/></a>", "<a><arg value='secret,id=s0,data=REDACTED'/></a>"),
+        (
+            "<a><arg value='--password'/><!--x--><arg value='x'/></a>",
+            "<a><arg value='--password'/><!--REDACTED--><arg value='REDACTED'/></a>",
+        ),
+        (
+            "<a><arg value='--password'/><arg value='hunter2x'/><arg value='b'/></a>",
+            "<a><arg value='--password'/><arg value='REDACTED'/><arg value='b'/></a>",
+        ),
+        (
+            "<a><credentials type='t' name='n' uuid='u'><y u='hunter2x' usage='z'/></credentials></a>",
+            "<a><credentials type='t' name='n' uuid='u'><y u='REDACTED' usage='z'/></credentials></a>",
+        ),
+        ('<a>{"token": ["hunter2x"]}</a>', '<a>{"token": ["REDACTED"]}</a>'),
+        ("<!--password=hunter2x--><a/>", "<!--password=REDACTED--><a/>"),
+    ],
+)
+def test_secrets_in_xml_are_not_stored(document: str, shown: str) -> None:
+    made = Redaction().document(document.encode(), is_json=False)
+    assert canonical(made) == canonical(shown.encode())
+    assert b"hunter2x" not in made
+
+
+def test_pairs_in_json_are_not_stored() -> None:
+    document = {
+        "args": [{"name": "password", "value": "x"}, {"key": "a", "value": "b"}, {"key": "psk", "value": [1]}],
+        "object": {"qom-type": "secret", "id": "s0", "data": "x"},
+        "https://u:hunter2x@h/": "said hunter2x",
+    }
+    assert json.loads(Redaction().document(json.dumps(document).encode(), is_json=True)) == {
+        "args": [
+            {"name": "password", "value": "REDACTED"},
+            {"key": "a", "value": "b"},
+            {"key": "psk", "value": ["REDACTED"]},
+        ],
+        "object": {"qom-type": "secret", "id": "s0", "data": "REDACTED"},
+        "https://REDACTED@h/": "said REDACTED",
+    }
+
+
+def test_a_secret_found_in_one_place_is_stored_in_none(tmp_path: Path) -> None:
+    document = DOMAIN.replace("web01", "hunter2x").replace("'br0'/>", "'br0'/>\n<!-- said hunter2x -->")
+    process = FakeProcess([*ARGV[:1], "hunter2x", *ARGV[2:]], {"a": "hunter2x", "PASSWORD": "hunter2x"}, document)
+    context = read_context(process)
+    said = "hunter2x, and the other: s3cr3tpw"
+    after = document.replace("</devices>", "<graphics type='vnc' passwd='s3cr3tpw'/></devices>").encode()
+    outcome = Outcome(context.point, "web01", document.encode(), after, stderr=said)
+    made = record(tmp_path, process, outcome)
+    assert sorted(file.name for file in made.iterdir()) == [
+        "invocation.json",
+        "outcome.json",
+        "result.xml",
+        "stdin.xml",
+    ]
+    for file in made.iterdir():
+        assert b"hunter2x" not in file.read_bytes()
+        assert b"s3cr3tpw" not in file.read_bytes()
+    assert Recording(made).golden is not None
+
+
+def test_more_secrets_than_can_be_looked_for_are_not_stored(tmp_path: Path) -> None:
+    document = "<domain>" + "".join(f"<a passwd='hunter{number}'/>" for number in range(2000)) + "</domain>"
+    made = record(tmp_path, libvirt("qemu", "start", document))
+    assert [file.name for file in made.iterdir()] == ["invocation.json"]
+
+
 def test_secrets_in_json_are_not_stored() -> None:
     document = b'{"ticket": "hunter2!", "token": {"x": [1, true, null]}, "n": 1, "s": ["password=hunter2!", "x"]}'
     shown = json.loads(Redaction().document(document, is_json=True))
@@ -181,8 +297,18 @@ def test_what_holds_no_secret_stays_byte_for_byte() -> None:
 
 
 def test_looking_for_secrets_takes_no_time_on_hostile_text() -> None:
-    for text in "a" * 1_000_000, "passwd" * 200_000, "token='" * 100_000, "password " * 100_000:
-        assert ("REDACTED" in Redaction().text(text)) == ("=" in text)
+    quiet = (
+        "a" * 1_000_000,
+        "passwd" * 200_000,
+        "password " * 100_000,
+        "-pass" * 200_000,
+        "://a:" * 200_000,
+    )
+    for text in quiet:
+        assert Redaction().text(text) == text
+    loud = "token='" * 100_000, 'token="\\\\\n' * 100_000, "--token 'x" * 100_000, "secret,a=,data=x " * 100_000
+    for text in loud:
+        assert "REDACTED" in Redaction().text(text)
 
 
 @pytest.mark.parametrize("payload", ["passwd=hunter2!", "<!DOCTYPE x [<!ENTITY a 'hunter2!'>]><x/>"])
@@ -254,8 +380,8 @@ def test_recording_beside_in_this_process(tmp_path: Path) -> None:
     ("name", "error", "message"),
     [
         ("elsewhere/x", InvocationError, "is called by neither libvirt"),
-        ("hooks/qemu", HookError, "cannot install the recorder: .*qemu: File exists"),
-        ("no/qemu", HookError, "cannot install the recorder: .*no/qemu: No such file or directory"),
+        ("hooks/qemu", HookError, "cannot write .*qemu: File exists"),
+        ("no/qemu", HookError, "cannot write .*no/qemu: No such file or directory"),
     ],
 )
 def test_a_recorder_is_installed_only_where_a_host_looks(
@@ -264,6 +390,75 @@ def test_a_recorder_is_installed_only_where_a_host_looks(
     installed(tmp_path, "qemu")
     with pytest.raises(error, match=message):
         recorder.install(tmp_path / name, tmp_path / "calls")
+
+
+def test_an_installed_recorder_is_whole_before_a_host_can_run_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "qemu"
+    write = _process.write
+    seen: list[tuple[bool, list[int]]] = []
+
+    def watched(descriptor: int, data: bytes) -> None:
+        seen.append((path.exists(), [mode(file) for file in tmp_path.iterdir() if file.is_file()]))
+        write(descriptor, data)
+
+    monkeypatch.setattr(_process, "write", watched)
+    recorder.install(path, tmp_path / "calls")
+    assert seen == [(False, [0o600])]
+    assert mode(path) == 0o755
+    assert {file.name for file in tmp_path.iterdir()} == {"qemu", "calls"}
+
+
+def test_a_recorder_that_cannot_be_written_whole_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_process, "write", full)
+    with pytest.raises(HookError, match="cannot write .*qemu: No space left on device"):
+        recorder.install(tmp_path / "qemu", tmp_path / "calls")
+    assert [file.name for file in tmp_path.iterdir()] == ["calls"]
+
+
+def test_what_is_there_already_is_left_alone(tmp_path: Path) -> None:
+    hooks, calls = installed(tmp_path, "qemu")
+    (hooks / "network").symlink_to("nowhere")
+    for name in "qemu", "network":
+        before = os.lstat(hooks / name)
+        with pytest.raises(HookError, match="File exists"):
+            recorder.install(hooks / name, calls)
+        assert os.lstat(hooks / name) == before
+    assert {file.name for file in hooks.iterdir()} == {"qemu", "network"}
+
+
+def test_nothing_is_installed_where_no_call_could_be_stored(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "link").symlink_to("open")
+    (tmp_path / "file").touch()
+    (tmp_path / "before_vm_start").mkdir()
+    cases = [
+        ("open", "qemu", "others can write to"),
+        ("link", "qemu", "is a symbolic link"),
+        ("file", "qemu", "cannot record calls in .*file: Not a directory"),
+        ("before_vm_start", "before_vm_start/50_x", "run as vdsm and as root; let both write: chmod 1777 /"),
+    ]
+    for folder, name, why in cases:
+        with pytest.raises(HookError, match=why):
+            recorder.install(tmp_path / name, tmp_path / folder)
+        assert not (tmp_path / name).exists()
+
+
+def test_at_a_hook_point_of_vdsm_all_its_users_can_record(tmp_path: Path) -> None:
+    hooks, calls = installed(tmp_path, "before_vm_start/00_record")
+    assert mode(calls) == 0o1777
+    recorder.install(hooks / "before_vm_start" / "01_record", calls)
+    path = hooks / "before_vm_start" / "00_record"
+    (tmp_path / "payload").write_text(DOMAIN)
+    environ = {"_hook_domxml": str(tmp_path / "payload")}
+    ended = subprocess.run([path], env=environ, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+    assert find_recordings(calls)[0].payload == DOMAIN.encode()
 
 
 def test_an_interpreter_with_white_space_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,6 +555,40 @@ def test_a_wrapped_script_of_vdsm_keeps_its_file_and_its_empty_input(tmp_path: P
     assert made.golden == Golden(0, "", "", DOMAIN.replace("br0", "br1").encode())
 
 
+@pytest.mark.parametrize("end", ['rm "$_hook_domxml"', 'ln -sf /etc/hostname "$_hook_domxml"'])
+def test_a_wrapped_script_of_vdsm_that_removes_its_file_is_recorded(tmp_path: Path, calls: Path, end: str) -> None:
+    (tmp_path / "before_vm_start").mkdir()
+    payload = tmp_path / "payload"
+    payload.write_text(DOMAIN)
+    path = script(tmp_path / "before_vm_start", f"#!/bin/sh\n{end}\nexit 1\n", "50_x")
+    ended = wrapped(calls, path, stdin=None, _hook_domxml=str(payload))
+    assert (ended.returncode, ended.stderr) == (1, b"")
+    (made,) = find_recordings(calls)
+    assert made.payload == DOMAIN.encode()
+    assert made.golden is not None
+    assert made.golden.status == 1
+    assert made.golden.refused.startswith("VDSM hands over a document")
+
+
+def test_a_wrapped_script_that_writes_much_takes_no_memory(tmp_path: Path, calls: Path) -> None:
+    path = script(tmp_path, "#!/bin/sh\nhead -c 300000000 /dev/zero\n", "qemu")
+    code = "import sys; from hooking.testing import recorder; recorder.run_recorded(sys.argv[1], sys.argv[2:])"
+    command = [sys.executable, "-I", "-c", code, str(calls), str(path), *ARGV[1:]]
+    with subprocess.Popen(["wc", "-c"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as counter:
+        ended = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=counter.stdin)
+        _, status, usage = os.wait4(ended.pid, 0)
+        ended.returncode = status
+        assert counter.communicate()[0].strip() == b"300000000"
+    assert usage.ru_maxrss < 250_000  # KiB
+
+
+def test_a_wrapped_script_need_not_read_its_input(tmp_path: Path, calls: Path) -> None:
+    path = script(tmp_path, "#!/bin/sh\nexit 3\n", "qemu")
+    ended = wrapped(calls, path, *ARGV[1:], stdin=DOMAIN.encode() + b" " * 1_000_000)
+    assert (ended.returncode, ended.stderr) == (3, b"")
+    assert len(find_recordings(calls)) == 1
+
+
 def test_a_wrapped_script_runs_whatever_recording_does(tmp_path: Path, calls: Path) -> None:
     cases: Sequence[tuple[Path, str, bytes, str]] = [
         (calls, "unnamed", b"x", "is called by neither libvirt"),
@@ -421,7 +650,9 @@ def test_input_that_cannot_be_read_in_this_process(tmp_path: Path, calls: Path) 
 
     assert in_this_process(from_nothing, tmp_path) == 0
     assert in_this_process(without_input, tmp_path) == 0
-    assert [call.payload == DOMAIN.encode() for call in find_recordings(calls)] == [True, False]
+    script(path.parent, '#!/bin/sh\nrm "$_hook_domxml"\n', path.name)
+    assert in_this_process(from_nothing, tmp_path) == 0
+    assert [call.payload == DOMAIN.encode() for call in find_recordings(calls)] == [True, False, False]
 
 
 def test_ending_by_a_signal_that_does_not_end(tmp_path: Path) -> None:
@@ -465,16 +696,46 @@ def test_wrong_use_of_record_is_status_2(arguments: list[str], message: str) -> 
     assert message in " ".join(shown.output.replace("│", " ").split())
 
 
-def record_in_fork(tmp_path: Path, *arguments: object) -> Any:
+def record_in_fork(tmp_path: Path, *arguments: object, **environ: str) -> Any:
     words = ["--output", str(tmp_path / "calls"), *map(str, arguments)]
-    return in_fork(lambda: record_command.main(words, "hooking record"), tmp_path, DOMAIN.encode())
+
+    def main() -> None:
+        os.environ.update({"LC_ALL": "C.UTF-8", **environ})
+        record_command.main(words, "hooking record")
+
+    return in_fork(main, tmp_path, DOMAIN.encode())
+
+
+def test_nothing_to_record_is_wrong_use_unless_a_host_may_have_called(tmp_path: Path, calls: Path) -> None:
+    ended = record_in_fork(tmp_path)
+    assert (ended.status, ended.stdout) == (2, b"")
+    assert "nothing to record: give SCRIPT, --install or --called-as" in ended.stderr
+    ended = record_in_fork(tmp_path, _hook_json="/none")
+    assert (ended.status, ended.stdout) == (0, b"")
+
+
+def test_nothing_to_record_at_a_terminal_is_wrong_use(tmp_path: Path) -> None:
+    def main() -> None:
+        _, terminal = os.openpty()
+        os.dup2(terminal, 0)
+        os.environ["LC_ALL"] = "C"
+        record_command.main(["--output", str(tmp_path)], "hooking record")
+
+    assert in_fork(main, tmp_path).status == 2
+
+
+def test_help_of_record_shows_the_examples_as_they_are_written() -> None:
+    shown = invoke("--help").output
+    assert '  exec hooking record --output /var/tmp/calls --called-as "$0" -- "$@"\n' in shown
+    assert "\\b" not in shown
+    assert "1777" in shown
 
 
 def test_record_as_a_hook_prints_nothing(tmp_path: Path, calls: Path) -> None:
     ended = record_in_fork(tmp_path, "--called-as", ARGV[0], "--", *ARGV[1:])
     assert (ended.status, ended.stdout, ended.stderr) == (0, b"", "")
     assert find_recordings(calls)[0].argv == ARGV
-    ended = record_in_fork(tmp_path)
+    ended = record_in_fork(tmp_path, LC_ALL="C")
     assert (ended.status, ended.stdout, ended.stderr.count("\n")) == (0, b"", 1)
     assert "is called by neither libvirt" in ended.stderr
 

@@ -63,8 +63,13 @@ def call(tmp_path: Path) -> Recording:
         ("[" * 100_000, "invocation.json is not JSON"),
         ({"argv": ARGV}, 'invocation.json needs a list "argv" and an object "environ"'),
         ({"argv": "x", "environ": {}}, 'needs a list "argv"'),
-        ({"argv": ARGV, "environ": {"a": 1}}, "argv and environ hold texts, without NUL"),
-        ({"argv": [*ARGV[:4], "\0"], "environ": {}}, "argv and environ hold texts, without NUL"),
+        ({"argv": ARGV, "environ": {"a": 1}}, "argv and environ hold texts that a program can get"),
+        ({"argv": [*ARGV[:4], "\0"], "environ": {}}, "argv and environ hold texts that a program can get"),
+        ({"argv": [*ARGV[:4], "\ud800"], "environ": {}}, "argv and environ hold texts that a program can get"),
+        ({"argv": ARGV, "environ": {"a": "\ud800"}}, "argv and environ hold texts that a program can get"),
+        ({"argv": ARGV, "environ": {"a\0": "b"}}, "argv and environ hold texts that a program can get"),
+        ({"argv": ARGV, "environ": {"A=B": "c"}}, 'a name in environ is not empty, and has no "="'),
+        ({"argv": ARGV, "environ": {"": "c"}}, 'a name in environ is not empty, and has no "="'),
         ({"argv": [], "environ": {}}, "argv begins with the absolute path of the script"),
         ({"argv": ["qemu", *ARGV[1:]], "environ": {}}, "argv begins with the absolute path of the script"),
         ({"argv": ["/bin/x"], "environ": {}}, "is called by neither libvirt"),
@@ -100,15 +105,36 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_malformed_golden_outcome_is_one_line(tmp_path: Path, files: dict[str, str], message: str) -> None:
+    call = Recording(write(tmp_path / "call", stdin_xml=DOMAIN, **files))
+    outcome = call.run(hooking.Hook())
     with pytest.raises(DocumentError, match=r"^[^\n]*$") as caught:
-        Recording(write(tmp_path / "call", stdin_xml=DOMAIN, **files))
+        call.compare(outcome)
     assert message in str(caught.value)
+    call.accept(outcome)
+    assert call.compare(outcome) == ""
+
+
+@pytest.mark.parametrize("name", ["stdin.xml", "result.xml", "outcome.json", "invocation.json"])
+def test_a_folder_in_the_place_of_a_file_is_one_line(tmp_path: Path, name: str) -> None:
+    folder = write(tmp_path / "call", stdin_xml=DOMAIN, outcome_json='{"status": 0}')
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).mkdir()
+    shown = replay(tmp_path, "--", script(tmp_path, "#!/bin/sh\n"))
+    assert (shown.exit_code, shown.output.splitlines()[-1]) == (1, "1 broken")
+    assert f"{folder / name}: Is a directory" in shown.output
+
+
+def test_what_cannot_be_written_is_not_accepted(call: Recording) -> None:
+    (call.path / "outcome.json").mkdir()
+    with pytest.raises(InvocationError, match=r"cannot write .*outcome\.json: Is a directory"):
+        call.accept(call.run(hooking.Hook()))
 
 
 def test_a_golden_document_where_the_host_takes_none_is_refused(tmp_path: Path) -> None:
     start: dict[str, object] = {"argv": [ARGV[0], "web01", "start", "begin", "-"], "environ": {}}
+    call = Recording(write(tmp_path / "call", start, stdin_xml=DOMAIN, result_xml=DOMAIN))
     with pytest.raises(DocumentError, match=r"result\.xml: libvirt takes no document at qemu/start; remove the file"):
-        Recording(write(tmp_path / "call", start, stdin_xml=DOMAIN, result_xml=DOMAIN))
+        call.compare(call.run(hooking.Hook()))
 
 
 def test_captured_calls_of_libvirt_are_recordings() -> None:
@@ -328,8 +354,17 @@ def test_check_compares_or_updates(call: Recording) -> None:
     Recording(call.path, update=True).check(call.run(pinning("1")))
     accepted = Recording(call.path)
     accepted.check(call.run(pinning("1")))
-    with pytest.raises(AssertionError, match="the outcome is another than the golden one:\n"):
+    with pytest.raises(AssertionError, match="the outcome is another than the golden one:\n") as caught:
         accepted.check(call.run(pinning("2")))
+    how = "if it is right, accept it with: hooking replay --update, or pytest --update-recordings"
+    assert str(caught.value).splitlines()[-1] == how
+
+
+def test_what_pytest_shows_cannot_command_the_terminal(call: Recording, tmp_path: Path) -> None:
+    call.accept(call.run(hooking.Hook()))
+    with pytest.raises(AssertionError) as caught:
+        call.check(call.run(script(tmp_path, "#!/bin/sh\nprintf '\\033[2J' >&2\n")))
+    assert "+standard error: \\x1b[2J" in str(caught.value)
 
 
 # The command
@@ -374,8 +409,38 @@ def test_a_failing_replay_is_status_1(tmp_path: Path) -> None:
     assert shown.exit_code == 1
     assert "libvirt would hang here: /etc/libvirt/hooks/qemu: the script still runs" in shown.output
     shown = replay(tmp_path, "--", script(tmp_path, "#!/no/such\n"))
-    assert (shown.exit_code, shown.output.count("\n")) == (1, 1)
-    write(tmp_path / "a", "{")
-    shown = replay(tmp_path, "--", script(tmp_path, "#!/bin/sh\n"))
-    assert (shown.exit_code, shown.output.count("\n")) == (1, 1)
-    assert "invocation.json is not JSON" in shown.output
+    assert (shown.exit_code, shown.output.splitlines()[-1]) == (1, "1 broken")
+    assert "cannot start" in shown.output
+
+
+def test_a_broken_recording_stops_no_other(tmp_path: Path) -> None:
+    for name in "a", "b", "c":
+        write(tmp_path / name, stdin_xml=DOMAIN, outcome_json="{")
+    write(tmp_path / "b", "{")
+    path = script(tmp_path, "#!/bin/sh\n")
+    shown = replay(tmp_path, "--", path)
+    assert (shown.exit_code, shown.output.splitlines()[-1]) == (1, "3 broken")
+    assert f"  {tmp_path}/b/invocation.json is not JSON" in shown.output
+    shown = replay(tmp_path, "--update", "--", path)
+    assert (shown.exit_code, shown.output.splitlines()[-1]) == (1, "2 accepted, 1 broken")
+    shown = replay(tmp_path, "--", path)
+    assert shown.output.splitlines()[-1] == "2 same, 1 broken"
+
+
+def test_replay_prints_nothing_that_commands_a_terminal(tmp_path: Path) -> None:
+    argv = [ARGV[0], "web\x1b[2J", *ARGV[2:]]
+    write(tmp_path / "a\x1b[2J", {"argv": argv, "environ": {}}, stdin_xml=DOMAIN)
+    write(tmp_path / "b\x1b[2J", "{")
+    shown = replay(tmp_path, "--", script(tmp_path, "#!/bin/sh\nprintf '\\033[2J' >&2; exit 1\n"))
+    assert "\x1b" not in shown.output
+    assert f"new      {tmp_path}/a\\x1b[2J (qemu/migrate web\\x1b[2J)" in shown.output
+    assert f"broken   {tmp_path}/b\\x1b[2J" in shown.output
+    (tmp_path / "\x1b").mkdir()
+    shown = replay(tmp_path / "\x1b", "--", script(tmp_path, "#!/bin/sh\n"))
+    assert (shown.exit_code, "\x1b" in shown.output) == (2, False)
+
+
+def test_help_shows_the_examples_as_they_are_written() -> None:
+    shown = replay("--help").output
+    assert "  hooking replay tests/recordings -- ./pin.py\n" in shown
+    assert "\\b" not in shown

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hooking.domain import Interface
+from hooking.devices import Interface
 from hooking.exceptions import InvocationError
 from hooking.testing.documents import SAMPLE_VM_ID
 from hooking.testing.vdsmd import Vdsmd

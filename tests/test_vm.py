@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hooking.domain import Disk, Domain
+from hooking.devices import Disk
+from hooking.domain import Domain
 from hooking.exceptions import DocumentError
 from hooking.testing.vm import Vm, as_vdsm_writes
 from support import canonical

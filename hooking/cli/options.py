@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import click
 
+
+class WrongUseError(click.ClickException):
+    """The command was used wrongly: the message says how."""
+
+    exit_code = 2
+
+
 _DAY = 24 * 60 * 60
 
 

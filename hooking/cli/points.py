@@ -18,14 +18,14 @@ _COLUMNS = ("name", "document", "reply", "failure", "then", "action", "on_error"
 @click.argument("pattern", default="")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def points(pattern: str, *, as_json: bool) -> None:
-    r"""Show when the hosts call a script, with what, and what its answer does.
+    """Show when the hosts call a script, with what, and what its answer does.
 
     PATTERN: show only hook points whose name has this in it.
 
     \b
     Example:
         hooking points migrate
-    """
+    """  # noqa: D301 - click wants the backspace itself
     rows = [_row(point) for point in all_points() if pattern in point.name]
     if as_json:
         click.echo(json.dumps(rows, indent=2))

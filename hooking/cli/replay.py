@@ -8,18 +8,18 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import track
-from rich.text import Text
 
 from hooking.cli import options
-from hooking.cli.screen import print_diff
-from hooking.exceptions import HookError
-from hooking.testing.recording import Recording, find_recordings
+from hooking.cli.screen import print_diff, print_line
+from hooking.exceptions import HookError, printable
+from hooking.testing.recording import Recording, recording_folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hooking.testing.outcome import Outcome
 
 _MANY = 20
+_STYLES = {"same": "green", "accepted": "green", "new": "yellow"}
 
 
 @click.command()
@@ -29,7 +29,7 @@ _MANY = 20
 @options.host_python
 @options.timeout
 def replay(folder: Path, script: Path, timeout: float, *, update: bool, host_python: bool) -> None:
-    r"""Run SCRIPT on every recording in FOLDER, and show where the outcome is another than the golden one.
+    """Run SCRIPT on every recording in FOLDER, and show where the outcome is another than the golden one.
 
     Where SCRIPT's path tells when a host would call it (…/qemu.d/50-pin), only such recordings count. Recordings run
     it with their own environment, so take them only from somebody that you trust.
@@ -39,36 +39,47 @@ def replay(folder: Path, script: Path, timeout: float, *, update: bool, host_pyt
         hooking replay tests/recordings -- ./pin.py
         hooking replay tests/recordings --update -- ./pin.py
 
-    Exit status: 0 if all outcomes are the golden ones, 1 if one is not or has none, 2 if this command was used wrongly.
-    """
+    Exit status: 0 if all outcomes are the golden ones, 1 if one is not or has none, or a recording is broken, 2 if
+    this command was used wrongly.
+    """  # noqa: D301 - click wants the character
     console = Console(highlight=False, soft_wrap=True)
-    try:
-        recordings = [recording for recording in find_recordings(folder) if recording.suits(script)]
-        if not recordings:
-            raise click.UsageError(f"{folder} has no recording that suits {script}; make some with: hooking record")
-        quiet = len(recordings) < _MANY or not sys.stdout.isatty()
-        words: list[str] = []
-        for recording in track(recordings, "Replaying", console=console, transient=True, disable=quiet):
-            outcome = recording.run(script, this_python=not host_python, timeout=timeout)
-            words.append(_judge(console, recording, outcome, update=update))
-    except HookError as error:
-        raise click.ClickException(str(error)) from error
+    paths = recording_folders(folder)
+    quiet = len(paths) < _MANY or not sys.stdout.isatty()
+    words: list[str] = []
+    for path in track(paths, "Replaying", console=console, transient=True, disable=quiet):
+        word, title, details = _replay(path, script, timeout, update=update, this_python=not host_python)
+        if word:
+            print_line(console, f"{word:8}", _STYLES.get(word, "red"), f" {path}{title}")
+            print_diff(console, details, "  ")
+            words.append(word)
+    if not words:
+        message = f"{folder} has no recording that suits {script}; make some with: hooking record"
+        raise click.UsageError(printable(message, keep=""))
     console.print(", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words)))
     raise SystemExit(0 if {*words} <= {"same", "accepted"} else 1)
 
 
-def _judge(console: Console, recording: Recording, outcome: Outcome, *, update: bool) -> str:
-    """Show what an outcome is, and return the word for it."""
+def _replay(path: Path, script: Path, timeout: float, *, update: bool, this_python: bool) -> tuple[str, str, str]:
+    """Return a word for what became of a recording (none if it does not suit), the call, and details."""
+    try:
+        recording = Recording(path)
+        if not recording.suits(script):
+            return "", "", ""
+        outcome = recording.run(script, this_python=this_python, timeout=timeout)
+        word, details = _judge(recording, outcome, update=update)
+    except HookError as error:  # of this recording; the others go on
+        return "broken", "", str(error)
+    return word, f" ({outcome})", details
+
+
+def _judge(recording: Recording, outcome: Outcome, *, update: bool) -> tuple[str, str]:
+    """Return the word for an outcome, and details."""
     if outcome.hang:
-        word, style, details = "hangs", "red", outcome.host_verdict
-    elif update:
+        return "hangs", outcome.host_verdict
+    if update:
         recording.accept(outcome)
-        word, style, details = "accepted", "green", ""
-    elif recording.golden is None:
-        word, style, details = "new", "yellow", f"{outcome.diff}\nexit status {outcome.status}; {outcome.host_verdict}"
-    else:
-        details = recording.compare(outcome)
-        word, style = ("differs", "red") if details else ("same", "green")
-    console.print(Text.assemble((f"{word:8}", style), f" {recording.path} ({outcome})"))
-    print_diff(console, details, "  ")
-    return word
+        return "accepted", ""
+    if recording.golden is None:
+        return "new", f"{outcome.diff}\nexit status {outcome.status}; {outcome.host_verdict}"
+    details = recording.compare(outcome)
+    return ("differs" if details else "same"), details

@@ -8,11 +8,11 @@ from typing import BinaryIO
 
 import click
 from rich.console import Console
-from rich.text import Text
 
 from hooking import points
 from hooking.cli import options
-from hooking.cli.screen import print_diff, print_words
+from hooking.cli.options import WrongUseError
+from hooking.cli.screen import print_diff, print_line, print_words
 from hooking.exceptions import HookError
 from hooking.testing.life_cycles import LIFE_CYCLES, Options, Scene, install, play
 from hooking.testing.vdsmd import Vdsmd
@@ -35,7 +35,9 @@ _EPILOG = "\b\nLife cycles:\n" + "\n".join(f"  {name:16} {cycle.description}" fo
 @click.option(
     "--property", "properties", multiple=True, metavar="NAME=VALUE", help="A custom property; several are fine."
 )
-@click.option("--driver", default="qemu", type=click.Choice(["qemu", "lxc", "libxl", "bhyve"]), help="Of the guest.")
+@click.option(
+    "--driver", type=click.Choice(["qemu", "lxc", "libxl", "bhyve"]), help="Of a guest that lives; qemu by default."
+)
 @options.host_python
 @options.timeout
 def run(  # noqa: PLR0913, PLR0917 - options
@@ -45,12 +47,12 @@ def run(  # noqa: PLR0913, PLR0917 - options
     object: str | None,
     extra: str | None,
     properties: tuple[str, ...],
-    driver: str,
+    driver: str | None,
     timeout: float,
     *,
     host_python: bool,
 ) -> None:
-    r"""Call each SCRIPT as the host does, and show what it changed, how it ended and what the host makes of it.
+    """Call each SCRIPT as the host does, and show what it changed, how it ended and what the host makes of it.
 
     POINT is DRIVER/OPERATION for libvirt (qemu/migrate), or a hook point of VDSM (before_vm_start). In a LIFECYCLE the
     host calls many points one after another; a script named like its driver, or in a folder named like its hook point,
@@ -63,22 +65,35 @@ def run(  # noqa: PLR0913, PLR0917 - options
         hooking run ./pin.py guest-migration
 
     Exit status: 0 if all went well, 1 if a script failed or hung, 2 if this command was used wrongly.
-    """
-    if what in LIFE_CYCLES and (object is not None or extra is not None):
-        raise click.UsageError("--object and --extra are for a single hook point; a life cycle gives them itself")
-    given = document.read() if document else None
-    scene = Scene(given, driver, _properties(properties))
+    """  # noqa: D301 - click wants the backspace itself
+    if len({script.name for script in scripts}) < len(scripts):
+        raise click.UsageError("two scripts have the same name, and so the same place on a host; rename one")
+    scene = Scene(document.read() if document else None, driver or "qemu", _properties(properties))
+    given = {"--object": object, "--extra": extra, "--property": properties, "--document": document, "--driver": driver}
+    _refuse(what, [option for option, value in given.items() if value])
+    log: list[Outcome] = []
     try:
         with tempfile.TemporaryDirectory(prefix="hooking-") as folder:
             setup = Options(Path(folder), timeout, this_python=not host_python)
             if what in LIFE_CYCLES:
-                log = play(LIFE_CYCLES[what], scene, scripts, setup)
+                host = setup.host(LIFE_CYCLES[what].host)
+                log = host.log
+                play(LIFE_CYCLES[what], scene, scripts, host)
             else:
                 log = [_call(_point(what), scene, scripts, setup, object, extra)]
     except HookError as error:
-        raise click.ClickException(str(error)) from error
+        _show(log)
+        raise WrongUseError(str(error)) from error
     _show(log)
     raise SystemExit(int(any(call.failed or call.hang for call in log)))
+
+
+def _refuse(what: str, given: list[str]) -> None:
+    """Refuse options that would have no effect."""
+    useful = LIFE_CYCLES[what].takes if what in LIFE_CYCLES else ("--object", "--extra", "--property", "--document")
+    useless = [option for option in given if option not in useful]
+    if useless:
+        raise click.UsageError(f"{useless[0]} has no effect on {what}; leave it out")
 
 
 def _properties(texts: tuple[str, ...]) -> dict[str, str]:
@@ -122,7 +137,7 @@ def _show(log: list[Outcome]) -> None:
         at = f"{begin * 1000:6.0f} ms  " if len(log) > 1 else ""
         took = f"exit status {call.status} after {call.seconds * 1000:.0f} ms" if call.scripts else "no script"
         style = "red" if call.failed or call.hang else "green" if call.changed else ""
-        console.print(Text.assemble((f"{at}{call}: {took}", style), f"; {call.host_verdict}"))
+        print_line(console, f"{at}{call}: {took}", style, f"; {call.host_verdict}")
         begin += call.seconds
     if len(log) == 1 and not log[0].changed:
         console.print("(no change)", style="dim")

@@ -19,6 +19,11 @@ def print_diff(console: Console, diff: str, indent: str = "") -> None:
         console.print(Text(indent + line, style=_STYLES.get(line[:1], "")))
 
 
+def print_line(console: Console, text: str, style: str = "", more: str = "") -> None:
+    """Print a line: ``text`` in ``style``, and ``more`` plainly."""
+    console.print(Text.assemble((printable(text, keep=""), style), printable(more, keep="")))
+
+
 def print_words(console: Console, words: str) -> None:
     """Print what a script said; it cannot command the terminal."""
     if words:

@@ -32,7 +32,8 @@ SAMPLE_VM_ID = "3573e29e-5de9-468a-9fae-16050c6b3dcc"
 
 def sample(point: Point) -> bytes:
     """Return a document such as the host hands over at ``point``; nothing where there is none."""
-    return _sample(point.op, point.document, "json" if point.is_json else "xml") if point.document else b""
+    kind = "json" if point.is_json else "xml"
+    return _sample(point.op, point.driver, f"{point.document}.{kind}") if point.document else b""
 
 
 def load(point: Point, source: DocumentSource) -> bytes:
@@ -46,6 +47,8 @@ def load(point: Point, source: DocumentSource) -> bytes:
         return sample(point)
     if isinstance(source, (dict, list)):
         source = json.dumps(source)
+    if isinstance(source, str) and source.strip() and source.lstrip()[0] not in "<{[":
+        raise DocumentError(f"{source[:80]!r} is neither XML nor JSON; give a pathlib.Path for a file")
     data = source.read_bytes() if isinstance(source, Path) else source.encode() if isinstance(source, str) else source
     if point.document == "network" and data.lstrip().startswith(b"<network"):
         data = b"<hookData>%s</hookData>" % data
@@ -160,9 +163,11 @@ def _check_stability(old: bytes, new: bytes) -> None:
 
 
 @lru_cache(maxsize=128)
-def _sample(op: str, document: str, kind: str) -> bytes:
-    special = SAMPLES / f"{op}.{kind}"
-    return (special if special.exists() else SAMPLES / f"{document}.{kind}").read_bytes()
+def _sample(op: str, driver: str, general: str) -> bytes:
+    """Read the sample of the hook point or of the driver where there is one, else that of the kind of document."""
+    kind = general.rpartition(".")[2]
+    found = (path for path in (SAMPLES / f"{op}.{kind}", SAMPLES / f"{driver}.{kind}") if path.exists())
+    return next(found, SAMPLES / general).read_bytes()
 
 
 @lru_cache(maxsize=16)

@@ -69,7 +69,7 @@ def spawn(command: Sequence[str], environ: Mapping[str, str], payload: bytes | N
             stdout, stderr = process.communicate(payload, timeout)
         except subprocess.TimeoutExpired:
             hang = _kill_what_holds(process)
-            stdout, stderr = process.communicate()
+            stdout, stderr = _rest(process)
     return Ended(process.returncode, stdout, stderr, time.perf_counter() - begin, hang)
 
 
@@ -102,6 +102,14 @@ def _reset_signals() -> None:
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _rest(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """Return the output so far, if somebody still holds it whom this process may not kill."""
+    try:
+        return process.communicate(timeout=1)
+    except subprocess.TimeoutExpired as error:
+        return error.output or b"", error.stderr or b""
 
 
 def _kill_what_holds(process: subprocess.Popen[bytes]) -> str:

@@ -103,9 +103,7 @@ def read_object(path: Path) -> dict[str, Any]:
         DocumentError: The file cannot be read, or holds none.
     """
     try:
-        value: object = json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
-    except OSError as error:
-        raise DocumentError(f"cannot read {path}: {error.strerror}") from error
+        value: object = json.loads(read_bytes(path).decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
         raise DocumentError(f"{path} is not JSON: {error}") from error
     if not isinstance(value, dict):
@@ -113,12 +111,25 @@ def read_object(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def _read_document(path: Path, point: Point) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file of a recording.
+
+    Raises:
+        DocumentError: It cannot be read.
+    """
     try:
-        read_document(point, path.read_bytes())
+        return path.read_bytes()
+    except OSError as error:
+        raise DocumentError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _read_document(path: Path, point: Point) -> bytes:
+    data = read_bytes(path)
+    try:
+        read_document(point, data)
     except DocumentError as error:
         raise DocumentError(f"{path}: {error}") from error
-    return path.read_bytes()
+    return data
 
 
 def _canonical(document: bytes) -> bytes:

@@ -123,10 +123,10 @@ def _run_script(path: Path, process: InjectedProcess) -> int:
         process.tell(f"{error}\n")
         return error.exit_status
     except SystemExit as error:
-        if isinstance(error.code, str):
-            process.tell(f"{error.code}\n")
-            return 1
-        return error.code or 0
+        if error.code is None or isinstance(error.code, int):
+            return (error.code or 0) & 0xFF
+        process.tell(f"{error.code}\n")
+        return 1
     except Exception:  # noqa: BLE001 - as Python does with a script
         process.tell(traceback.format_exc())
         return 1

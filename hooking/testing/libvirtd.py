@@ -10,20 +10,19 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from hooking import points
 from hooking.exceptions import InvocationError
 from hooking.testing import documents, live_documents
-from hooking.testing.live_documents import Port
+from hooking.testing.inventory import Guest, Port, SimulatedNetwork
 from hooking.testing.outcome import Outcome, check_log
 from hooking.testing.virhook import ScriptFolder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from hooking.points import Point
     from hooking.testing.documents import DocumentSource
@@ -34,57 +33,6 @@ transfer of a migration, adding a device."""
 
 _SHUTOFF_REASONS_SINCE = (10, 5, 0)
 _PORTS_SINCE = (5, 5, 0)
-
-
-@dataclass
-class Guest:
-    """A guest of the simulated daemon.
-
-    Attributes:
-        driver: ``qemu``, ``lxc``, ``libxl`` or ``bhyve``.
-        document: The ``<domain>`` as the host last took it.
-        id: Its number while it is active.
-        reached: How far its start came: ``prepare``, ``ports``, ``start`` or ``started``.
-        ports: Its network ports.
-        saved: The document of its save image.
-    """
-
-    driver: str
-    document: bytes
-    id: int | None = None
-    reached: str = ""
-    ports: list[Port] = field(default_factory=list[Port])
-    saved: bytes | None = None
-
-    @property
-    def active(self) -> bool:
-        """Whether it runs."""
-        return self.id is not None
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return live_documents.name_of(self.document)
-
-
-@dataclass
-class SimulatedNetwork:
-    """A network of the simulated daemon.
-
-    Attributes:
-        document: The ``<network>``.
-        active: Whether it is up.
-        left_behind: Whether bridge and dnsmasq run although its start failed.
-    """
-
-    document: bytes
-    active: bool = False
-    left_behind: bool = False
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return live_documents.name_of(self.document)
 
 
 class Libvirtd:
@@ -106,14 +54,14 @@ class Libvirtd:
 
     def __init__(
         self,
-        folder: Path,
+        folder: str | Path,
         *,
         version: str = "10.5.0",
         environ: Mapping[str, str] = os.environ,
         timeout: float = 10,
         this_python: bool = False,
     ) -> None:
-        self.hooks = folder / "hooks"
+        self.hooks = Path(folder).absolute() / "hooks"
         self.hooks.mkdir(parents=True, exist_ok=True)
         self.log: list[Outcome] = []
         self.guests: dict[tuple[str, str], Guest] = {}
@@ -123,7 +71,18 @@ class Libvirtd:
         self._last_id = 0
 
     def install(self, script: str | Path, name: str) -> Path:
-        """Copy a script to ``hooks/<name>`` (``qemu``, ``qemu.d/10-pin``), executable, and let the daemon see it."""
+        """Copy a script to ``hooks/<name>``, executable, and let the daemon see it.
+
+        Args:
+            script: The script.
+            name: ``qemu``, or ``qemu.d/10-pin``; likewise for the other drivers.
+
+        Raises:
+            InvocationError: libvirt looks for no script there.
+        """
+        folder, slash, file = name.rpartition(".d/")
+        if (folder or name) not in points.DRIVERS or (slash and not file) or "/" in file:
+            raise InvocationError(f"libvirt looks for no script at {name}; give a driver, or as in qemu.d/50-pin")
         path = self.hooks / name
         path.parent.mkdir(exist_ok=True)
         shutil.copyfile(script, path)
@@ -169,7 +128,6 @@ class Libvirtd:
 
     def shut_down(self) -> None:
         """Stop the daemon. The guests keep running."""
-        self._scripts.scan()
         self.call("daemon/shutdown")
 
     def restart(self) -> None:
@@ -179,7 +137,6 @@ class Libvirtd:
 
     def reload(self) -> None:
         """Send SIGHUP: the daemon looks again which drivers have scripts."""
-        self._scripts.scan()
         self.call("daemon/reload")
 
     # Guests
@@ -192,6 +149,9 @@ class Libvirtd:
             driver: ``qemu``, ``lxc``, ``libxl`` or ``bhyve``.
             trouble: ``early`` or ``emulator``, for a host that fails itself.
         """
+        if not points.is_known(driver, "prepare"):
+            raise InvocationError(f"there is no driver {driver} of guests; there are qemu, lxc, libxl and bhyve")
+        _require_trouble(trouble, "early", "emulator")
         guest = Guest(driver, documents.load(points.find(driver, "prepare"), document))
         self._bring_up(guest, trouble)
         return guest
@@ -232,6 +192,8 @@ class Libvirtd:
         """
         if guest.saved is None:
             raise InvocationError(f"guest {guest.name} was not saved, so it cannot be restored; call save() first")
+        _require_trouble(trouble, "resume")
+        self._require_free(guest)
         outcome = None
         if points.is_known(guest.driver, "restore"):
             outcome = self._call(points.find(guest.driver, "restore"), guest.name, guest.saved)
@@ -244,6 +206,7 @@ class Libvirtd:
 
     def revert(self, guest: Guest) -> None:
         """Revert the running guest to a snapshot of a running state."""
+        self._require_driver(guest, "revert", "qemu")
         self._end(guest, "from snapshot")
         self._bring_up(guest)
 
@@ -258,11 +221,14 @@ class Libvirtd:
             offline: Move the definition of a guest that does not run.
             trouble: ``transfer``: it fails after the destination prepared itself.
         """
+        _require_trouble(trouble, "transfer")
         self._require_driver(guest, "migrate", "qemu", "libxl")
+        if not offline:
+            self._require_active(guest)
+            destination._require_free(guest)
         outcome = destination._call(points.find(guest.driver, "migrate"), guest.name, guest.document)
         if outcome.failed or offline:
             return outcome
-        self._require_active(guest)
         incoming = Guest(guest.driver, outcome.after)
         if destination._bring_up(incoming, "resume" if trouble else None):
             self._end(guest, "migrated")
@@ -276,6 +242,7 @@ class Libvirtd:
             interface: Its ``<interface>``.
             trouble: ``device``: the emulator refuses it.
         """
+        _require_trouble(trouble, "device")
         self._require_active(guest)
         ports = self._plug(guest, live_documents.network_cards(interface))
         if ports is None:
@@ -300,6 +267,7 @@ class Libvirtd:
             mac: Its card.
             trouble: ``device``: the change fails.
         """
+        _require_trouble(trouble, "device")
         self._require_active(guest)
         old = [port for port in guest.ports if port.mac == mac]
         new = self._plug(guest, [(port.mac, port.network) for port in old])
@@ -321,7 +289,7 @@ class Libvirtd:
 
     def stop_network(self, name: str) -> None:
         """Stop a network. Ports of guests on it are gone without a call, now and when the guests stop."""
-        network = self.networks[name]
+        network = self._known_network(name)
         network.active = False
         for guest in self.guests.values():
             guest.ports = [port for port in guest.ports if port.network != name]
@@ -329,7 +297,7 @@ class Libvirtd:
 
     def update_network(self, name: str, document: DocumentSource = None) -> Outcome:
         """Change a network as ``virsh net-update`` does. A failing hook does not undo it."""
-        network = self.networks[name]
+        network = self._known_network(name)
         if document is not None:
             network.document = live_documents.network(documents.load(points.find("network", "updated"), document))
         return self._network_call(network, "updated")
@@ -394,8 +362,7 @@ class Libvirtd:
     # How guests come and go
 
     def _bring_up(self, guest: Guest, trouble: Trouble | None = None, *, skip_prepare: bool = False) -> bool:
-        if guest.active:
-            raise InvocationError(f"guest {guest.name} runs already")
+        self._require_free(guest)
         self._last_id += 1
         guest.id = self._last_id
         self.guests[guest.driver, guest.name] = guest
@@ -415,7 +382,8 @@ class Libvirtd:
         steps: list[tuple[str, str, Callable[[], bool]]] = [
             ("prepare", "prepare", lambda: skip_prepare or not self._guest_call(guest, "prepare").failed),
             ("prepare", "ports", lambda: self._plug(guest, live_documents.network_cards(guest.document)) is not None),
-            ("start", "start", lambda: not self._guest_call(guest, "start").failed and trouble != "emulator"),
+            ("start", "start", lambda: not self._guest_call(guest, "start").failed),
+            ("start", "emulator", lambda: trouble != "emulator"),
             ("started", "started", lambda: not self._guest_call(guest, "started").failed and trouble != "resume"),
         ]
         for op, guest.reached, step in steps:
@@ -455,6 +423,16 @@ class Libvirtd:
             guest.ports.remove(port)
             self._port_call(port, "port-deleted")
 
+    def _known_network(self, name: str) -> SimulatedNetwork:
+        if name not in self.networks:
+            raise InvocationError(f"there is no network {name}; start it first")
+        return self.networks[name]
+
+    def _require_free(self, guest: Guest) -> None:
+        """Refuse a second active guest of the same name, as libvirt does before any hook."""
+        if (guest.driver, guest.name) in self.guests:
+            raise InvocationError(f"guest {guest.name} runs already")
+
     def _require_active(self, guest: Guest) -> None:
         if not guest.active:
             raise InvocationError(f"guest {guest.name} does not run; start it first")
@@ -462,3 +440,8 @@ class Libvirtd:
     def _require_driver(self, guest: Guest, what: str, *drivers: str) -> None:
         if guest.driver not in drivers:
             raise InvocationError(f"the {guest.driver} driver cannot {what} a guest; {' and '.join(drivers)} can")
+
+
+def _require_trouble(trouble: Trouble | None, *possible: Trouble) -> None:
+    if trouble is not None and trouble not in possible:
+        raise InvocationError(f"trouble={trouble!r} cannot be here; what can is {' or '.join(possible)}")

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from hooking.testing.libvirtd import Guest
-    from hooking.testing.outcome import Outcome
+    from hooking.testing.inventory import Guest
     from hooking.testing.vm import Vm
 
 MAC = "52:54:00:4a:23:99"
@@ -47,11 +46,13 @@ class LifeCycle:
         host: ``libvirt`` or ``vdsm``.
         description: What happens.
         play: Lets it happen on that host.
+        takes: The options of ``hooking run`` that have a sense for it.
     """
 
     host: str
     description: str
     play: Callable[[Any, Scene], object]
+    takes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,11 @@ class Options:
         return host(self.folder, timeout=self.timeout, this_python=self.this_python)
 
 
-def play(life_cycle: LifeCycle, scene: Scene, scripts: tuple[Path, ...], options: Options) -> list[Outcome]:
-    """Play a life cycle with ``scripts``, and return the calls."""
-    host = options.host(life_cycle.host)
+def play(life_cycle: LifeCycle, scene: Scene, scripts: tuple[Path, ...], host: Libvirtd | Vdsmd) -> None:
+    """Play a life cycle with ``scripts``; the calls stand in the log of ``host``."""
     for script in scripts:
         install(script, host)
     life_cycle.play(host, scene)
-    return host.log
 
 
 def install(script: Path, host: Libvirtd | Vdsmd, point: points.Point | None = None) -> None:
@@ -166,16 +165,22 @@ def _vdsm_host(host: Vdsmd, _: Scene) -> None:
     host.shut_down()
 
 
+_VM = ("--document", "--property")
+_GUEST = (*_VM, "--driver")
+
 LIFE_CYCLES = {
-    "guest": LifeCycle("libvirt", "a guest starts and shuts down", _guest(Libvirtd.shutdown)),
-    "guest-crash": LifeCycle("libvirt", "a guest starts and crashes", _guest(Libvirtd.crash)),
-    "guest-reboot": LifeCycle("libvirt", "a guest starts and reboots", _guest(Libvirtd.reboot)),
-    "guest-save": LifeCycle("libvirt", "a guest is saved and restored", _guest(Libvirtd.save, Libvirtd.restore)),
-    "guest-revert": LifeCycle("libvirt", "a guest goes back to a snapshot", _guest(Libvirtd.revert)),
+    "guest": LifeCycle("libvirt", "a guest starts and shuts down", _guest(Libvirtd.shutdown), _GUEST),
+    "guest-crash": LifeCycle("libvirt", "a guest starts and crashes", _guest(Libvirtd.crash), _GUEST),
+    "guest-reboot": LifeCycle("libvirt", "a guest starts and reboots", _guest(Libvirtd.reboot), _GUEST),
+    "guest-save": LifeCycle(
+        "libvirt", "a guest is saved and restored", _guest(Libvirtd.save, Libvirtd.restore), _GUEST
+    ),
+    "guest-revert": LifeCycle("libvirt", "a guest goes back to a snapshot", _guest(Libvirtd.revert), _GUEST),
     "guest-migration": LifeCycle(
         "libvirt",
         "a guest migrates to another host with the same scripts",
         _guest(lambda host, guest: host.migrate(guest, host.twin())),
+        _GUEST,
     ),
     "guest-card": LifeCycle(
         "libvirt",
@@ -185,20 +190,24 @@ LIFE_CYCLES = {
             lambda host, guest: host.update_interface(guest, MAC),
             lambda host, guest: host.detach_interface(guest, MAC),
         ),
+        _GUEST,
     ),
-    "network": LifeCycle("libvirt", "a network starts, is changed and stops", _network),
-    "daemon": LifeCycle("libvirt", "the daemon starts, reloads, and starts again while a guest runs", _daemon),
-    "vm": LifeCycle("vdsm", "a VM starts and is destroyed", _vm(Vdsmd.destroy_vm)),
-    "vm-pause": LifeCycle("vdsm", "a VM is paused and goes on", _vm(Vdsmd.pause_vm, Vdsmd.resume_vm)),
-    "vm-hibernation": LifeCycle("vdsm", "a VM is hibernated and restored", _vm(Vdsmd.hibernate_vm, Vdsmd.restore_vm)),
-    "vm-migration": LifeCycle("vdsm", "a VM migrates", _vm(Vdsmd.migrate_vm)),
+    "network": LifeCycle("libvirt", "a network starts, is changed and stops", _network, ("--document",)),
+    "daemon": LifeCycle("libvirt", "the daemon starts, reloads, and starts again while a guest runs", _daemon, _GUEST),
+    "vm": LifeCycle("vdsm", "a VM starts and is destroyed", _vm(Vdsmd.destroy_vm), _VM),
+    "vm-pause": LifeCycle("vdsm", "a VM is paused and goes on", _vm(Vdsmd.pause_vm, Vdsmd.resume_vm), _VM),
+    "vm-hibernation": LifeCycle(
+        "vdsm", "a VM is hibernated and restored", _vm(Vdsmd.hibernate_vm, Vdsmd.restore_vm), _VM
+    ),
+    "vm-migration": LifeCycle("vdsm", "a VM migrates", _vm(Vdsmd.migrate_vm), _VM),
     "vm-card": LifeCycle(
         "vdsm",
         "a VM gets a network card and loses it",
         _vm(
             lambda host, vm: host.hotplug_nic(vm, OVIRT_CARD, properties=vm.custom_properties),
-            lambda host, vm: host.hotunplug_nic(vm, MAC),
+            lambda host, vm: host.hotunplug_nic(vm, vm.domain.interfaces[-1].mac or MAC),
         ),
+        _VM,
     ),
     "vdsm-host": LifeCycle("vdsm", "VDSM starts, sets up networks, tells of the host, and stops", _vdsm_host),
 }

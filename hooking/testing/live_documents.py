@@ -3,53 +3,31 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, field
-from uuid import uuid4
 
 from hooking import points
+from hooking.devices import Interface
 from hooking.document import child, find, parse, remove, serialise
-from hooking.domain import Domain, Interface
+from hooking.domain import Domain
 from hooking.network import HookData, Network, NetworkPort
 from hooking.testing.documents import sample
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hooking.testing.libvirtd import Guest
+    from hooking.testing.inventory import Guest, Port
 
 _WITH_ID = {"qemu": ("prepare", "start", "started", "reconnect"), "lxc": ("started", "stopped", "reconnect")}
 _WITH_ID_ELSEWHERE = ("started", "reconnect")
+_SPAWNED = ("emulator", "started")
 _RUNNING = ("start", "started", "reconnect")
 _ALIASES = {"interface": "net", "disk": "virtio-disk", "memballoon": "balloon"}
 _WITHOUT_ALIAS = ("emulator", "graphics", "audio")
 _FIRST_VNC_PORT = 5900
 
 
-@dataclass(eq=False)
-class Port:
-    """The connection of one network card to a network.
-
-    Attributes:
-        network: The network's name.
-        mac: The card's MAC address.
-        guest: The ``<domain>`` that has the card.
-        uuid: The port's own.
-    """
-
-    network: str
-    mac: str
-    guest: bytes
-    uuid: str = field(default_factory=lambda: str(uuid4()))
-
-
-def name_of(document: bytes) -> str:
-    """Return the name in a ``<domain>`` or ``<network>``."""
-    return parse(document).findtext("name") or ""
-
-
 def at(guest: Guest, op: str) -> bytes:
     """Return the document of ``guest`` as the daemon hands it over at ``op``."""
     domain = Domain(parse(guest.document))
-    has_id = op in _WITH_ID.get(guest.driver, _WITH_ID_ELSEWHERE) and (op != "stopped" or guest.reached == "started")
+    has_id = op in _WITH_ID.get(guest.driver, _WITH_ID_ELSEWHERE) and (op != "stopped" or guest.reached in _SPAWNED)
     domain.id = guest.id if has_id else None
     if guest.reached != "prepare":
         _add_aliases(domain)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hooking.call import read_document
-from hooking.domain import Device, Domain
+from hooking.devices import Device
+from hooking.domain import Domain
 from hooking.exceptions import InvocationError, printable
 from hooking.network import HookData
 from hooking.testing.difference import unified_diff

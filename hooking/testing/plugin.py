@@ -46,6 +46,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not folders or "recording" not in metafunc.fixturenames or _is_parametrized(metafunc):
         return
     found = [named for folder in folders for named in _found(folder)]
+    if not found:
+        named = ", ".join(map(str, folders))
+        raise pytest.UsageError(f"hooking_recordings: no recording in {named}; make some with: hooking record")
     metafunc.parametrize("recording", [path for _, path in found], ids=[name for name, _ in found], indirect=True)
 
 

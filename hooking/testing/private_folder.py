@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_SHARED = 0o1777
 
 
 def store(folder: str | Path, label: str, files: Mapping[str, bytes]) -> Path:
@@ -37,6 +38,52 @@ def store(folder: str | Path, label: str, files: Mapping[str, bytes]) -> Path:
     except OSError as error:
         raise HookError(f"cannot record the call in {folder}: {error.strerror}") from error
     return Path(folder, name)
+
+
+def prepare(folder: str | Path, *, shared: bool) -> None:
+    """Make ``folder`` for recordings, if it is not there, and find whether `store` will be able to use it.
+
+    Args:
+        folder: Where recordings will lie.
+        shared: Several users store them there: a new folder gets mode 1777, one that is there must have it.
+
+    Raises:
+        HookError: It cannot be made, or used.
+    """
+    folder = os.path.abspath(folder)
+    is_new = not os.path.lexists(folder)
+    try:
+        if is_new:
+            os.makedirs(folder, 0o700)
+        with _open_folder(folder) as descriptor:
+            if is_new and shared:
+                os.fchmod(descriptor, _SHARED)
+            if shared and os.fstat(descriptor).st_mode & _SHARED != _SHARED:
+                raise HookError(f"scripts of VDSM run as vdsm and as root; let both write: chmod 1777 {folder}")
+    except OSError as error:
+        raise HookError(f"cannot record calls in {folder}: {error.strerror}") from error
+
+
+def publish(path: str | Path, data: bytes, mode: int) -> None:
+    """Write a new file that is whole and has its ``mode`` from the first moment on.
+
+    The draft beside it cannot be executed before it is whole, so a host that looks there meanwhile leaves it alone.
+
+    Raises:
+        HookError: There is something at ``path`` already, or it cannot be written.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    draft = os.path.join(folder, f".{name}.{os.getpid()}")
+    try:
+        with create(draft, 0o600) as descriptor:
+            try:
+                _process.write(descriptor, data)
+                os.fchmod(descriptor, mode)
+                os.link(draft, path)
+            finally:
+                os.unlink(draft)
+    except OSError as error:
+        raise HookError(f"cannot write {path}: {error.strerror}") from error
 
 
 def create(path: str, mode: int, folder: int | None = None) -> contextlib.AbstractContextManager[int]:

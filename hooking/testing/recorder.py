@@ -13,11 +13,12 @@ import signal
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from hooking import _process
 from hooking._process import LARGEST_PAYLOAD, Process
 from hooking.context import read_context
-from hooking.exceptions import DocumentError, HookError, InvocationError, one_line
+from hooking.exceptions import DocumentError, InvocationError, one_line
 from hooking.host import called_as
 from hooking.testing import documents, private_folder
 from hooking.testing.golden import Golden, as_json
@@ -29,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
-    from typing import NoReturn, TypeVar
+    from typing import IO, NoReturn, TypeVar
 
     from hooking.context import HookContext
 
@@ -68,7 +69,9 @@ def record(folder: str | Path, process: Process, outcome: Outcome | None = None)
         HookError: It cannot be stored.
     """
     context = read_context(process)
-    files = dict(_files(context, process, outcome))
+    redaction = Redaction()
+    dict(_files(context, process, outcome, redaction))  # it learns all secrets, which then are in no file
+    files = dict(_files(context, process, outcome, redaction))
     words = [context.driver, context.op, *([context.subop] if context.subop != "-" else [])]
     return private_folder.store(folder, "-".join(words), files)
 
@@ -105,24 +108,20 @@ def install(path: str | Path, folder: str | Path) -> None:
 
     Args:
         path: Where: as ``/etc/libvirt/hooks/qemu.d/00-record``, or ``…/hooks/before_vm_start/00_record``.
-        folder: Where recordings lie. Scripts of VDSM run as the user vdsm, but those for networks as root: both can
-            write a folder of root's with mode 1777.
+        folder: Where recordings lie. Scripts of VDSM run as the user vdsm, but those for networks as root: at its hook
+            points the folder gets mode 1777, so that both can write it.
 
     Raises:
         InvocationError: No host looks for scripts there, or a script cannot name this Python.
-        HookError: There is a file already, or it cannot be written.
+        HookError: There is a file already, it cannot be written, or no call could be stored in ``folder``.
     """
-    called_as(str(path), {})
+    driver, _ = called_as(str(path), {})
     folder = os.path.abspath(folder)
     if re.search(r"\s", sys.executable):
         raise InvocationError(f"a script cannot name {sys.executable}, which has white space; use another Python")
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        with private_folder.create(str(path), 0o755) as descriptor:
-            os.fchmod(descriptor, 0o755)
-            _process.write(descriptor, _SCRIPT.format(python=sys.executable, folder=ascii(folder)).encode())
-    except OSError as error:
-        raise HookError(f"cannot install the recorder: {error.filename}: {error.strerror}") from error
+    private_folder.prepare(folder, shared=driver == "vdsm")
+    script = _SCRIPT.format(python=sys.executable, folder=ascii(folder))
+    private_folder.publish(path, script.encode(), 0o755)
 
 
 def end_as(status: int) -> NoReturn:
@@ -179,15 +178,24 @@ def _payload(context: HookContext, process: Process) -> bytes:
 def _outcome(context: HookContext, process: Process, status: int, stdout: bytes, stderr: bytes) -> Outcome:
     before = _payload(context, process)
     is_libvirt = context.host == "libvirt"
-    answer = stdout if is_libvirt else _payload(context, Process(process.argv, process.environ))
+    answer = stdout if is_libvirt else _left_by_script(context, process)
     after, refused = documents.taken(context.point, before, answer, status)
     said = stderr.decode("utf-8", "replace")
     return Outcome(context.point, context.object, before, after, status, stdout, said, refused=refused)
 
 
-def _files(context: HookContext, process: Process, outcome: Outcome | None) -> Iterator[tuple[str, bytes]]:
+def _left_by_script(context: HookContext, process: Process) -> bytes:
+    """Return what VDSM finds in its file; nothing if the script removed that, or made something else of it."""
+    try:
+        return _payload(context, Process(process.argv, process.environ))
+    except DocumentError:
+        return b""
+
+
+def _files(
+    context: HookContext, process: Process, outcome: Outcome | None, redaction: Redaction
+) -> Iterator[tuple[str, bytes]]:
     """Yield the files of a recording; the last makes it one."""
-    redaction = Redaction()
     note = {}
     script, *arguments = process.argv
     environ = redaction.environ(process.environ)
@@ -200,7 +208,7 @@ def _files(context: HookContext, process: Process, outcome: Outcome | None) -> I
             yield from _golden(outcome, redaction).files(context.point)
     except DocumentError:
         note = {"note": f"the payload ({len(payload)} bytes) is not recorded: it is no document that a host writes"}
-    argv = [os.path.abspath(script), *map(redaction.text, arguments)]
+    argv = [os.path.abspath(script), *redaction.texts(arguments)]
     yield INVOCATION, as_json({"argv": argv, "environ": environ, **note})
 
 
@@ -222,19 +230,34 @@ def _standard_input() -> bytes | None:
 
 
 def _hand_through(command: Sequence[str], stdin: bytes | None) -> tuple[int, bytes, bytes]:
-    """Run the script and write what it writes to the host; return how it ended and what it wrote."""
+    """Run the script and hand on what it writes; return how it ended and the beginning of what it wrote."""
     try:
         script = _start(command, stdin)
     except OSError as error:
         message = f"cannot start {command[0]}: {error.strerror}\n".encode("utf-8", "backslashreplace")
         _process.write(2, message)
         return 127 if isinstance(error, FileNotFoundError) else 126, b"", message
-    with script:
-        stdout, stderr = script.communicate(stdin)
-    for descriptor, data in (1, stdout), (2, stderr):
-        with contextlib.suppress(OSError):  # the host no longer listens
-            _process.write(descriptor, data)
+    with script, ThreadPoolExecutor() as pool:
+        if script.stdin is not None:
+            pool.submit(_feed, script.stdin, stdin or b"")
+        written = [pool.submit(_forward, stream, number) for number, stream in ((1, script.stdout), (2, script.stderr))]
+    stdout, stderr = (future.result() for future in written)
     return script.returncode, stdout, stderr
+
+
+def _feed(stream: IO[bytes], data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError), stream:  # the script need not read it
+        stream.write(data)
+
+
+def _forward(stream: IO[bytes] | None, descriptor: int) -> bytes:
+    """Hand on what comes from ``stream``, and return as much of it as a recording can hold."""
+    kept = bytearray()
+    while stream is not None and (chunk := os.read(stream.fileno(), 1 << 16)):
+        kept += chunk[: LARGEST_PAYLOAD - len(kept)]
+        with contextlib.suppress(OSError):  # the host no longer listens
+            _process.write(descriptor, chunk)
+    return bytes(kept)
 
 
 def _start(command: Sequence[str], stdin: bytes | None) -> subprocess.Popen[bytes]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from hooking import host
 from hooking._process import Process
 from hooking.context import read_context
-from hooking.exceptions import DocumentError, InvocationError
+from hooking.exceptions import DocumentError, InvocationError, printable
 from hooking.hook import Hook
 from hooking.testing import documents
 from hooking.testing.executable import interpreter_of, spawn
-from hooking.testing.golden import Golden, read_object, result_name
+from hooking.testing.golden import Golden, read_bytes, read_object, result_name
 from hooking.testing.in_process import InjectedProcess
 from hooking.testing.outcome import Outcome
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 INVOCATION = "invocation.json"
 _OF_THE_RECORDED_HOST = ("PYTHON", "LD_", "TMPDIR", "NOTIFY_SOCKET", "LISTEN_", "WATCHDOG_", "JOURNAL_STREAM")
 """Variables that name libraries, folders and sockets of the recorded host."""
+
+_ACCEPT = "hooking replay --update, or pytest --update-recordings"
 
 
 def payload_name(point: Point) -> str:
@@ -51,11 +53,10 @@ class Recording:
         point: The hook point; an unknown one if this package does not know it.
         object: The guest, network or VM that the call was about.
         payload: The document that the host handed over.
-        golden: The accepted outcome, or `None`.
 
     Raises:
         InvocationError: ``invocation.json`` is missing, or describes no call of a host.
-        DocumentError: The payload is missing, or the golden outcome is malformed.
+        DocumentError: The payload is missing, or cannot be read.
     """
 
     def __init__(self, path: str | Path, *, update: bool = False) -> None:
@@ -70,13 +71,21 @@ class Recording:
             raise InvocationError(f"{self.path / INVOCATION}: {error}") from error
         self.point, self.object = context.point, context.object
         payload = self.path / payload_name(self.point)
-        self.payload = payload.read_bytes() if payload.exists() else b""
+        self.payload = read_bytes(payload) if payload.exists() else b""
         if not (self.payload or self.point.document is None or self.point.may_be_empty or "note" in invocation):
             raise DocumentError(f"{payload} is missing; {self.point.host_title} hands over {self.point.document} here")
-        self.golden = Golden.read(self.path, self.point)
 
     def __repr__(self) -> str:
         return f"<Recording {self.path}>"
+
+    @property
+    def golden(self) -> Golden | None:
+        """The accepted outcome, if there is one.
+
+        Raises:
+            DocumentError: It is malformed.
+        """
+        return Golden.read(self.path, self.point)
 
     def suits(self, script: str | Path) -> bool:
         """Tell whether the host would call ``script`` here, as far as its path tells: any call may be tried, if not."""
@@ -110,26 +119,29 @@ class Recording:
         Documents are compared in their canonical form.
 
         Raises:
-            DocumentError: There is no golden outcome.
+            DocumentError: There is no golden outcome, or it is malformed.
         """
-        if self.golden is None:
-            raise DocumentError(f"{self.path} has no golden outcome yet; accept one with: hooking replay --update")
-        return "\n".join(self.golden.difference(outcome))
+        golden = self.golden
+        if golden is None:
+            raise DocumentError(f"{self.path} has no golden outcome yet; accept one with: {_ACCEPT}")
+        return "\n".join(golden.difference(outcome))
 
     def accept(self, outcome: Outcome) -> None:
         """Keep ``outcome`` as the golden one.
 
         Raises:
-            InvocationError: It is one of a script that hangs the host.
+            InvocationError: It is one of a script that hangs the host, or cannot be kept.
         """
         if outcome.hang:
             raise InvocationError(f"{self.path}: an outcome that hangs the host cannot be a golden one: {outcome.hang}")
         golden = Golden.of(outcome)
-        if golden.document is None:
-            (self.path / result_name(self.point)).unlink(missing_ok=True)
-        for name, data in golden.files(self.point):
-            (self.path / name).write_bytes(data)
-        self.golden = golden
+        try:
+            if golden.document is None:
+                (self.path / result_name(self.point)).unlink(missing_ok=True)
+            for name, data in golden.files(self.point):
+                (self.path / name).write_bytes(data)
+        except OSError as error:
+            raise InvocationError(f"cannot write {error.filename}: {error.strerror}") from error
 
     def check(self, outcome: Outcome) -> None:
         """Accept ``outcome`` if this recording is to be updated; else compare it with the golden one.
@@ -145,7 +157,8 @@ class Recording:
         except DocumentError as error:
             raise AssertionError(str(error)) from error
         if difference:
-            raise AssertionError(f"{self.path}: the outcome is another than the golden one:\n{difference}")
+            message = f"{self.path}: the outcome is another than the golden one:\n{difference}\n"
+            raise AssertionError(printable(f"{message}if it is right, accept it with: {_ACCEPT}"))
 
     def _read_invocation(self) -> dict[str, Any]:
         path = self.path / INVOCATION
@@ -155,9 +168,11 @@ class Recording:
             raise InvocationError(str(error)) from error
         if not isinstance(invocation.get("argv"), list) or not isinstance(invocation.get("environ"), dict):
             raise InvocationError(f'{path} needs a list "argv" and an object "environ"')
-        texts = [*invocation["argv"], *invocation["environ"].values()]
-        if not all(isinstance(text, str) and "\0" not in text for text in texts):
-            raise InvocationError(f"{path}: argv and environ hold texts, without NUL")
+        argv, environ = invocation["argv"], invocation["environ"]
+        if not all(map(_can_be_given, [*argv, *environ, *environ.values()])):
+            raise InvocationError(f"{path}: argv and environ hold texts that a program can get, so without NUL")
+        if any(not name or "=" in name for name in environ):
+            raise InvocationError(f'{path}: a name in environ is not empty, and has no "="')
         if not invocation["argv"] or not os.path.isabs(invocation["argv"][0]):
             raise InvocationError(f"{path}: argv begins with the absolute path of the script")
         return invocation
@@ -215,6 +230,14 @@ def find_recordings(folder: str | Path) -> list[Recording]:
         DocumentError: One of them is malformed.
     """
     return [Recording(path) for path in recording_folders(folder)]
+
+
+def _can_be_given(text: object) -> bool:
+    """Tell whether ``text`` can be an argument of a program, or be in its environment."""
+    try:
+        return isinstance(text, str) and b"\0" not in text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
 
 
 def _within(folder: str, path: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 
 from hooking import points
 from hooking.exceptions import InvocationError
@@ -16,7 +17,6 @@ from hooking.testing.vm import as_vdsm_writes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from typing import Any
 
     from hooking.points import Point
@@ -64,7 +64,7 @@ class VdsmHost:
 
     def __init__(  # noqa: PLR0913 - options
         self,
-        folder: Path,
+        folder: str | Path,
         *,
         environ: Mapping[str, str] | None = None,
         timeout: float = 10,
@@ -72,6 +72,7 @@ class VdsmHost:
         taskset: bool = True,
         stand_in: bool = True,
     ) -> None:
+        folder = Path(folder).absolute()
         self.hooks = folder / "hooks"
         self.hooks.mkdir(parents=True, exist_ok=True)
         self.log: list[Outcome] = []

@@ -9,8 +9,9 @@ from xml.etree import ElementTree as ET
 
 from defusedxml.ElementTree import fromstring
 
+from hooking.devices import Device, Disk, as_device
 from hooking.document import child, parse, remove, serialise
-from hooking.domain import OVIRT_NAMESPACE, Device, Disk, Domain, as_device
+from hooking.domain import OVIRT_NAMESPACE, Domain
 from hooking.exceptions import InvocationError
 from hooking.testing.documents import SAMPLE_VM_ID
 

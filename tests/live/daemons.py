@@ -1,7 +1,8 @@
-"""Real libvirt daemons, each in mount and host name spaces of its own, so that nothing of this machine's is touched."""
+"""Real libvirt daemons, each in name spaces of its own (mounts, networks, host name): they touch nothing else here."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -11,7 +12,7 @@ import time
 import uuid
 from pathlib import Path
 
-PROGRAMS = ("libvirtd", "virtlogd", "virsh", "unshare", "nsenter", "qemu-system-x86_64", "dnsmasq")
+PROGRAMS = ("libvirtd", "virtlogd", "virsh", "unshare", "nsenter", "ip", "qemu-system-x86_64", "dnsmasq")
 
 FOLDERS = {
     "etc": "/etc/libvirt",
@@ -22,6 +23,7 @@ FOLDERS = {
 
 MOUNT = """set -e
 mount --make-rprivate /
+ip link set lo up
 hostname "$1"
 shift
 touch "$1" && chmod 0 "$1"
@@ -118,14 +120,14 @@ class Daemon:
         binds += [str(self.base.parent), "/var/cache/libvirt"]  # what QEMU can do takes long to find out, so once
         pids = [str(self.base / "virtlogd.pid"), str(self.base / "libvirtd.pid")]
         no_kvm = str(self.base / "no-kvm")
-        command = ["unshare", "-m", "-u", "sh", "-c", MOUNT, "sh", self.name, no_kvm, *binds, *pids]
+        command = ["unshare", "-m", "-n", "-u", "sh", "-c", MOUNT, "sh", self.name, no_kvm, *binds, *pids]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=60)
         self._wait()
 
     def restart(self) -> None:
         """Stop libvirtd and start it again; guests run on."""
         self._end("libvirtd")
-        inside = ["nsenter", "-t", str(self._pid("virtlogd")), "-m", "-u"]
+        inside = ["nsenter", "-t", str(self._pid("virtlogd")), "-m", "-n", "-u"]
         subprocess.run(
             [*inside, "libvirtd", "-d", "-p", str(self.base / "libvirtd.pid")],
             check=True,
@@ -145,6 +147,9 @@ class Daemon:
                 self.virsh(end, name, check=False)
         self._end("libvirtd")
         self._end("virtlogd")
+        for path in (self.base / "run" / "network").glob("*.pid"):  # of a network that a failing hook left behind
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(path.read_text()), signal.SIGTERM)
 
     def _wait(self) -> None:
         for _ in range(200):

@@ -18,7 +18,8 @@ from hooking.document import parse
 from hooking.domain import Domain
 from hooking.network import HookData, PortData
 from hooking.testing import Libvirtd
-from hooking.testing.libvirtd import Guest, Trouble
+from hooking.testing.inventory import Guest
+from hooking.testing.libvirtd import Trouble
 
 pytestmark = pytest.mark.live
 

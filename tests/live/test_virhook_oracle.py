@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from virhook_folders import DOMAIN, a_call, a_file, a_script, printed, requests
+from virhook_folders import DOMAIN, a_call, a_file, a_script, printed, requests, text_of
 from virhook_oracle import HOOKS, OPERATIONS, SCRIPT_LOG, Action, Add, File, Oracle, Reply, Request, Seen, missing
 
 from hooking import points
@@ -138,12 +138,42 @@ def test_a_folder_that_is_an_executable_file_ends_the_scan(oracle: Oracle, mode:
     assert seen[0]["drivers"] == drivers
 
 
+@pytest.mark.parametrize("mode", [0o755, 0o644])
+def test_a_folder_that_is_a_file_fails_each_call_after_the_main_script_ran(oracle: Oracle, mode: int) -> None:
+    seen = ask(oracle, [a_script("qemu", "cat"), a_file("qemu.d", "", mode)], a_call())
+    assert (seen[1]["status"], seen[1]["output"]) == (-1, DOMAIN)
+    assert seen[1]["error"] == f"cannot open directory '{HOOKS}/qemu.d': Not a directory"
+
+
+def test_the_folder_is_listed_after_the_main_script_ran(oracle: Oracle) -> None:
+    add = f"cp $0 {HOOKS}/qemu.d/1"
+    seen = ask(oracle, [a_script("qemu", add), folder("qemu.d")], a_call())
+    assert seen[1]["scripts"].count("CALL") == 2
+
+
 def test_later_scripts_are_listed_before_the_first_one_runs(oracle: Oracle) -> None:
     remove = f"rm {HOOKS}/qemu.d/2; chmod 644 {HOOKS}/qemu.d/3; cp $0 {HOOKS}/qemu.d/4"
     files = [folder("qemu.d"), a_script("qemu.d/1", remove), a_script("qemu.d/2", ""), a_script("qemu.d/3", "")]
     seen = ask(oracle, files, a_call())
     assert seen[1]["scripts"].count("CALL") == 1
     assert seen[1]["error"].endswith("qemu.d/3: Permission denied\n")
+
+
+def test_the_order_is_that_of_bytes(oracle: Oracle) -> None:
+    names = ["é", "a", "B", "\udc80", "z", "10", "9", ".a", "\U00010000", "\uffee"]
+    seen = ask(oracle, [folder("qemu.d"), *(a_script(f"qemu.d/{name}") for name in names)], a_call())
+    ran = [script.split("\0")[0] for script in seen[1]["scripts"].split(f"CALL\0{HOOKS}/qemu.d/")[1:]]
+    assert ran == sorted(text_of(name) for name in names)
+
+
+def test_a_missing_interpreter_is_not_found(oracle: Oracle) -> None:
+    seen = ask(oracle, [a_file("qemu", "#!/nonexistent\n")], a_call())
+    assert "unexpected exit status 127: libvirt:  error : cannot execute binary" in seen[1]["error"]
+
+
+def test_a_main_script_that_is_a_dangling_link_is_none(oracle: Oracle) -> None:
+    seen = ask(oracle, [File(path="qemu", kind="link", content="/nonexistent", mode=0), a_file("lxc", "", 0o644)])
+    assert seen[0]["logged"] == [f"Non-executable hook script {HOOKS}/lxc"]
 
 
 def test_what_a_script_gets(oracle: Oracle) -> None:

@@ -135,7 +135,7 @@ def folders_of(draw: st.DrawFn, driver: str) -> list[File]:
     """The scripts of one driver."""
     files = [draw(entries(driver))] if draw(st.booleans()) else []
     path = f"{driver}.d"
-    kind = draw(st.sampled_from([*10 * ["folder"], "none", "other"]))
+    kind = draw(st.sampled_from([*10 * ["folder"], "none", "other", "other"]))
     if kind == "other":
         files.append(draw(entries(path)))
     if kind == "folder":

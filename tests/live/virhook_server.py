@@ -32,9 +32,18 @@ from virhook_oracle import (
     library,
 )
 
-from hooking.testing.virhook import PASSED_ON, SCAN_ORDER, ScriptFolder
+from hooking.testing.virhook import SCAN_ORDER, ScriptFolder
 
 DAEMON_LOG = PRIVATE / "daemon.log"
+NOT_PASSED_ON = {
+    "LANG": "C.UTF-8",
+    "LC_CTYPE": "C.UTF-8",
+    "XDG_RUNTIME_DIR": "/run",
+    "INVOCATION_ID": "1",
+    "SHELL": "sh",
+}
+"""What the daemon has in its environment, but no script gets."""
+
 _LOGGED = re.compile(r"^\S+ \S+ \d+: (?:warning : virHookCheck|error : virDirOpenInternal):\d+ : (.*)$", re.MULTILINE)
 
 
@@ -154,8 +163,8 @@ def _make_a_daemon_of_this() -> None:
 
 
 def _set_environ(environ: Mapping[str, str]) -> None:
-    for name in PASSED_ON:
-        os.environ.pop(name, None)
+    os.environ.clear()
+    os.environ.update(NOT_PASSED_ON)
     os.environ.update(environ)
 
 
