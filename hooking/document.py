@@ -191,16 +191,18 @@ class Attribute(Generic[T]):
         return element
 
     def _remove(self, root: etree._Element) -> None:
-        element = self._find(root)
-        if element is None:
-            return
-        if self._attribute:
-            element.attrib.pop(self._attribute, None)
-        else:
-            set_own_text(element, None)
-        while element is not root and not len(element) and not element.attrib and not (element.text or "").strip():
-            element, empty = _parent(element), element
-            remove(empty)
+        """Remove the value, and again where that brings to light a second element, which libvirt would read then."""
+        while (found := self._find(root)) is not None:
+            if self._attribute:
+                found.attrib.pop(self._attribute, None)
+            else:
+                set_own_text(found, None)
+            element = found
+            while element is not root and not len(element) and not element.attrib and not (element.text or "").strip():
+                element, empty = _parent(element), element
+                remove(empty)
+            if element is found:
+                return
 
     def _located(self, view: Element, error: InvalidValueError) -> InvalidValueError:
         return InvalidValueError(f"{'/'.join(filter(None, [view.xpath, self.path]))}: {error}")

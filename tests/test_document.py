@@ -466,3 +466,15 @@ def test_custom_properties_are_checked_before_any_is_set(properties: Any) -> Non
     with pytest.raises(InvalidValueError):
         guest.metadata.custom_properties = properties
     assert etree.tostring(guest.element) == before
+
+
+def test_what_is_removed_is_not_there_a_second_time() -> None:
+    guest = view(
+        "<domain><title>a</title><title>b</title><devices><interface><filterref filter='a'/><filterref filter='b'/>"
+        "<source network='a' portid='x'/><source network='b'/></interface></devices></domain>"
+    )
+    guest.title = None
+    card = guest.interfaces[0]
+    card.filter = card.source_network = None
+    assert (guest.title, card.filter, card.source_network) == (None, None, None)
+    assert etree.tostring(card.element) == b'<interface><source portid="x"/><source network="b"/></interface>'
