@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import resource
 import signal
 import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from shlex import quote
 
 from hooking import _process
 from hooking._process import LARGEST_PAYLOAD, Process
 from hooking.context import read_context
-from hooking.exceptions import DocumentError, InvocationError, one_line
+from hooking.exceptions import DocumentError, one_line
 from hooking.host import called_as
 from hooking.testing import documents, private_folder
 from hooking.testing.golden import Golden, as_json
@@ -39,16 +39,21 @@ if TYPE_CHECKING:
 _FORWARDED = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 
 _SCRIPT = """\
-#!{python} -I
+#!/bin/sh
 # Made by: hooking record --install. Records each call of the host, and changes nothing that the host sees.
-import sys
+# The shell is there because this Python may be gone, or not be the host's to start.
+{python} -I -c {code} {folder} "$0" "$@"
+exit 0
+"""
 
+_CODE = """
+import sys
 try:
     from hooking.testing import recorder
 except ImportError as error:
-    print(f"{{sys.argv[0]}}: nothing is recorded: {{error}}", file=sys.stderr)
+    print(f"{sys.argv[2]}: nothing is recorded: {error}", file=sys.stderr)
 else:
-    recorder.record_beside({folder}, sys.argv)
+    recorder.record_beside(sys.argv[1], sys.argv[2:])
 """
 
 
@@ -112,15 +117,13 @@ def install(path: str | Path, folder: str | Path) -> None:
             points the folder gets mode 1777, so that both can write it.
 
     Raises:
-        InvocationError: No host looks for scripts there, or a script cannot name this Python.
+        InvocationError: No host looks for scripts there.
         HookError: There is a file already, it cannot be written, or no call could be stored in ``folder``.
     """
     driver, _ = called_as(str(path), {})
     folder = os.path.abspath(folder)
-    if re.search(r"\s", sys.executable):
-        raise InvocationError(f"a script cannot name {sys.executable}, which has white space; use another Python")
     private_folder.prepare(folder, shared=driver == "vdsm")
-    script = _SCRIPT.format(python=sys.executable, folder=ascii(folder))
+    script = _SCRIPT.format(python=quote(sys.executable), code=quote(_CODE), folder=quote(folder))
     private_folder.publish(path, script.encode(), 0o755)
 
 
