@@ -147,7 +147,9 @@ words = st.one_of(
 payloads = st.one_of(st.binary(max_size=200), st.sampled_from([DOMAIN.encode(), b"<domain/>", b"\xff\xfe<\0"]))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     st.lists(words, max_size=5),
     st.dictionaries(st.sampled_from(["vmId", "LANG", "PYTHONPATH", "_hook_json"]), words),
