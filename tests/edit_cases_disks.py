@@ -10,7 +10,7 @@ from hooking.edits import disks
 DISKS = [
     Case(
         "add_disk",
-        lambda domain: disks.add_disk(domain, "/a.img", "qcow2"),
+        lambda domain: disks.add_disk(domain, "/a.img", "qcow2", bus="virtio"),
         {
             "absent": guest(disk(file="/b.img")),
             "equal": guest(disk("vdb", driver="<driver type='qcow2'/>") + disk(file="/b.img")),

@@ -24,7 +24,7 @@ def limit(domain: Domain, inbound: dict[str, int], outbound: dict[str, int]) -> 
 INTERFACES = [
     Case(
         "add_interface",
-        lambda domain: interfaces.add_interface(domain, "network", "lan", mac=MAC),
+        lambda domain: interfaces.add_interface(domain, "network", "lan", mac=MAC, model="virtio"),
         {
             "absent": guest(card(mac="52:54:00:4a:23:02")),
             "equal": guest(card("<model type='virtio'/>", type="network", source="<source network='lan'/>")),

@@ -444,3 +444,89 @@ def test_add_interface_drops_where_a_card_was_plugged_in_by_the_same_rule() -> N
     view = domain(guest(VF))
     with pytest.raises(InvalidValueError, match="the card is a device of the host"):
         hooking.add_interface(view, "network", "lan", mac="52:54:00:4a:23:07")
+
+
+def made_of(devices_: str) -> Domain:
+    text = f"<domain type='qemu'><name>g</name><vcpu>2</vcpu><devices>{devices_}</devices></domain>"
+    return Domain(parse(text.encode()))
+
+
+def test_what_is_not_named_stays_as_it_is() -> None:
+    made = made_of(
+        "<disk type='file' device='disk'><driver name='qemu' type='qcow2' iothread='1'/><source file='/a.qcow2'/>"
+        "<target dev='vda' bus='virtio'/><address type='pci' slot='0x05'/></disk>"
+        "<interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='a'/>"
+        "<model type='e1000'/></interface>"
+    )
+    before = etree.tostring(made.element)
+    changed = hooking.add_disk(made, "/a.qcow2")
+    hooking.add_interface(made, "bridge", "a", mac="52:54:00:00:00:01")
+    assert etree.tostring(made.element) == before
+    hooking.add_disk(made, "/a.qcow2", bus="scsi")
+    assert (changed.driver_type, changed.target_bus, changed.target_dev, changed.driver_iothread) == (
+        "qcow2",
+        "scsi",
+        "sda",
+        None,
+    )
+    assert hooking.add_disk(made, "/b.raw").driver_type == "raw"
+
+
+def test_host_devices_that_differ_in_their_source_alone_are_two() -> None:
+    made = made_of("")
+    for number in (1, 2, 2):
+        hooking.add_device(
+            made,
+            "<hostdev mode='subsystem' type='scsi_host'>"
+            f"<source protocol='vhost' wwpn='naa.500140535000000{number}'/></hostdev>",
+        )
+        hooking.add_device(
+            made,
+            f"<hostdev mode='capabilities' type='storage'><source><block>/dev/{number}</block></source></hostdev>",
+        )
+    assert len(made.host_devices) == 4
+
+
+def test_a_host_device_is_found_however_its_numbers_are_written() -> None:
+    made = made_of(
+        "<hostdev mode='subsystem' type='usb'><source><address bus='003' device='007'/></source></hostdev>"
+        "<hostdev mode='subsystem' type='pci'><source>"
+        "<address domain='0' bus='01' slot='00' function='0'/></source></hostdev>"
+    )
+    usb, pci = made.host_devices
+    assert (hooking.find_hostdev(made, "usb_3_7"), hooking.find_hostdev(made, "pci_0000_01_00_0")) == (usb, pci)
+
+
+def test_nothing_is_removed_by_a_value_that_is_not_set() -> None:
+    made = made_of("<disk type='file' device='disk'><source file='/a'/><target dev='vda'/></disk>")
+    with pytest.raises(hooking.InvalidValueError, match="serial=None would remove each disk without serial"):
+        hooking.remove_devices(made, "disk", serial=None)
+    assert len(made.disks) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "bus"), [("foo://h:1/x", None), ("nbd://h:1/x", None), ("/a", "fdc"), ("/a", "floppy"), ("a", None)]
+)
+def test_a_disk_that_libvirt_would_refuse(source: str, bus: str | None) -> None:
+    made = made_of("")
+    with pytest.raises(hooking.InvalidValueError):
+        hooking.add_disk(made, source, bus=bus)
+    assert not made.disks
+
+
+def test_an_empty_mac_address_is_none() -> None:
+    with pytest.raises(hooking.InvalidValueError, match="is not the MAC address"):
+        hooking.add_interface(made_of(""), "network", "lan", mac="")
+
+
+@pytest.mark.parametrize("vcpu", [True, 1.0, "0", None, -1, 2])
+def test_a_virtual_cpu_is_a_number(vcpu: Any) -> None:
+    made = made_of("")
+    hooking.set_cpuset(made, "0")
+    with pytest.raises(hooking.InvalidValueError, match="there is no virtual CPU"):
+        hooking.pin_vcpu(made, vcpu, "0")
+
+
+def test_a_date_has_three_numbers() -> None:
+    with pytest.raises(hooking.InvalidValueError, match="is not a date"):
+        hooking.set_sysinfo(made_of(""), "bios", "date", "foo/4/1/2014")

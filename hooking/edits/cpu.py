@@ -52,7 +52,7 @@ def pin_vcpu(domain: Domain, vcpu: int, cpuset: str) -> None:
         InvalidValueError: The CPU set is none, or the guest has no such virtual CPU (libvirt would ignore the pinning).
     """
     count = domain.vcpu.count or 1
-    if not 0 <= vcpu < count:
+    if type(vcpu) is not int or not 0 <= vcpu < count:
         raise InvalidValueError(
             f"{domain.vcpu.xpath}: there is no virtual CPU {vcpu}; the guest has {count}, counted from 0"
         )

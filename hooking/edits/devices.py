@@ -56,8 +56,12 @@ def remove_devices(domain: Domain, kind: str, **properties: object) -> None:
     """Remove the devices that `find_devices` finds.
 
     Raises:
-        InvalidValueError: The kind of device has no such property.
+        InvalidValueError: The kind of device has no such property, or a value is `None`, as of a custom property that
+            is not set: that would remove all that lack it.
     """
+    for name, value in properties.items():
+        if value is None:
+            raise InvalidValueError(f"{name}=None would remove each {kind} without {name}; give a value")
     for device in find_devices(domain, kind, **properties):
         remove(device.element)
 

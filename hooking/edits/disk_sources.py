@@ -69,10 +69,11 @@ def _read_url(text: str) -> DiskSource:
     url = urlsplit(text)
     if not url.hostname or "@" in url.netloc or url.fragment:
         raise ValueError(text)
+    port = _PORTS[url.scheme]
     attributes = {"protocol": url.scheme, "name": NAME.read(url.path[1:])}
     if url.query:
         attributes["query"] = url.query
-    return DiskSource("network", attributes, {"name": url.hostname, "port": str(url.port or _PORTS[url.scheme])})
+    return DiskSource("network", attributes, {"name": url.hostname, "port": str(url.port or port)})
 
 
 DISK_SOURCE: Final = Kind(

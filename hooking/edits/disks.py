@@ -63,7 +63,7 @@ def next_target(domain: Domain, prefix: str) -> str:
 
 
 def add_disk(
-    domain: Domain, source: str, format: str = "raw", *, bus: str = "virtio", target: str | None = None
+    domain: Domain, source: str, format: str | None = None, *, bus: str | None = None, target: str | None = None
 ) -> Disk:
     """Add a disk, or change the one that has this source, and return it.
 
@@ -75,16 +75,18 @@ def add_disk(
         domain: The guest.
         source: The path of a file or (below ``/dev``) of a block device, or a URL (of ``http``, ``https``, ``ftp``,
             ``ftps``).
-        format: What is in it: ``raw``, ``qcow2``, ….
-        bus: What it is plugged into: ``virtio``, ``scsi``, ``sata``, ``usb``, ``ide`` or ``xen``.
+        format: What is in it: ``raw``, ``qcow2``, …; by default what it has, or ``raw``.
+        bus: What it is plugged into: ``virtio``, ``scsi``, ``sata``, ``usb``, ``ide`` or ``xen``; by default what it
+            is, or ``virtio``.
         target: Its name for the guest; by default that which it has on this bus, or the next that is free.
 
     Raises:
         InvalidValueError: An argument is none, or another disk has the target.
     """
-    _FORMAT.read(format)
+    if format is not None:
+        _FORMAT.read(format)
     disk = _add(domain, "disk", source, bus, target)
-    disk.driver_type = format
+    disk.driver_type = format or disk.driver_type or "raw"
     return disk
 
 
@@ -170,16 +172,19 @@ def _check_driver(disk: Disk, options: dict[str, str | None]) -> None:
         raise InvalidValueError(f"{disk.xpath}: the guest has no iothread {thread}; set iothreads first")
 
 
-def _add(domain: Domain, device: str, source: str, bus: str, target: str | None) -> Disk:
-    choice(*_PREFIXES).read(bus)
+def _add(domain: Domain, device: str, source: str, bus: str | None, target: str | None) -> Disk:
     location = DISK_SOURCE.read(source)
     disk = next((disk for disk in domain.disks if (disk.device or "disk") == device and location.is_of(disk)), None)
+    bus = bus or (disk and disk.target_bus) or "virtio"
+    choice(*[known for known in _PREFIXES if (known == "fdc") == (device == "floppy")]).read(bus)
     name = _target(domain, disk, bus, target)
     if disk is None:
         disk = Disk(etree.SubElement(child(domain.element, "devices"), "disk"))
     elif (disk.target_dev, disk.target_bus) != (name, bus):
         for address in [*disk.element.iterchildren("address")]:
             remove(address)
+        if bus != "virtio":
+            disk.driver_iothread = None
     disk.device = device
     location.give_to(disk)
     disk.target_dev, disk.target_bus = name, bus

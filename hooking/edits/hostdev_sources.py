@@ -23,22 +23,28 @@ def is_from(device: etree._Element, source: Source) -> bool:
 
 def same_source(one: etree._Element, other: etree._Element) -> bool:
     """Return whether two ``<hostdev>`` are the same device of the host."""
-    return one.get("type") == other.get("type") and _facts(one) == _facts(other)
+    kinds = ([device.get(name) for name in ("mode", "type")] for device in (one, other))
+    return next(kinds) == next(kinds) and _facts(one) == _facts(other)
 
 
 def _facts(device: etree._Element) -> set[tuple[str, str, int | str]]:
     elements = list(device.iterfind("source/*"))
-    found = [(str(each.tag), str(name), _plain(str(value))) for each in elements for name, value in each.items()]
-    facts = {fact for fact in found if fact[1] != "type"}
+    found = [
+        (str(each.tag), str(name), _plain(str(value)))
+        for each in [*device.iterfind("source"), *elements]
+        for name, value in [*each.items(), ("text", (each.text or "").strip())]
+    ]
+    facts = {fact for fact in found if fact[1] not in ("type", "startupPolicy") and fact[2] != ""}
     if not any("domain" in element.attrib for element in elements):
         facts.add(("address", "domain", 0))  # as libvirt reads a PCI address without
     return facts
 
 
 def _plain(text: str) -> int | str:
-    """``text`` as a number if it is one, decimal or hexadecimal, and else without what UUIDs may differ in."""
+    """``text`` as the number that libvirt reads (``0x10``, ``020``, ``16``), or without what UUIDs may differ in."""
+    base = 16 if text[:2].lower() == "0x" else 8 if text[:1] == "0" else 10
     try:
-        return int(text, 0)
+        return int(text, base)
     except ValueError:
         return text.lower().replace("-", "")
 

@@ -30,7 +30,7 @@ def add_interface(
     source: str,
     *,
     mac: str | None = None,
-    model: str = "virtio",
+    model: str | None = None,
 ) -> Interface:
     """Add a network card, or plug the one that already has the MAC address in there, and return it.
 
@@ -42,21 +42,21 @@ def add_interface(
         type: What the card is plugged into: a libvirt ``network`` or a ``bridge`` of the host.
         source: The name of that network or bridge.
         mac: The MAC address; by default one made of the guest's UUID and ``source``, so the same at every start.
-        model: The model of the card.
+        model: The model of the card; by default what it is, or ``virtio``.
 
     Raises:
         InvalidValueError: The type, a text or the MAC address is none, or the card is a device of the host.
     """
     _TYPE.read(type)
-    for text in (source, model):
+    for text in (source, "virtio" if model is None else model):
         NAME.read(text)
-    address = MAC.read(mac) if mac else stable_mac(domain, source)
+    address = stable_mac(domain, source) if mac is None else MAC.read(mac)
     interface = find_interface(domain, address)
     if interface is None:
         interface = Interface(etree.SubElement(child(domain.element, "devices"), "interface"))
         interface.mac = address
     set_source(interface, type, source)
-    interface.model = model
+    interface.model = model or interface.model or "virtio"
     return interface
 
 

@@ -81,7 +81,10 @@ def _hex(uuid: str) -> str:
 
 
 def _date(text: str) -> str:
-    month, day, year = (int(part) for part in text.split("/") if part.isdigit())
+    parts = text.split("/")
+    if not all(part.isdigit() for part in parts):
+        raise ValueError(text)
+    month, day, year = map(int, parts)
     if not (1 <= month <= 12 and 1 <= day <= 31 and (year <= 99 or year >= 1900)):  # noqa: PLR2004 - libvirt's rule
         raise ValueError(text)
     return text
