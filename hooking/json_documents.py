@@ -82,6 +82,8 @@ class Key(Generic[T]):
         if value is None:
             view.data.pop(self.name, None)
             return
+        if self._kind is bool and value not in (True, False, "true", "false"):
+            raise DocumentError(f"the key {self.name!r} takes True or False, not {value!r}")
         self._checked(value)
         was_text = isinstance(view.data.get(self.name), str)
         view.data[self.name] = str(value).lower() if was_text and isinstance(value, int) else value
@@ -137,7 +139,10 @@ class RequestedBonding(JsonObject):
     @property
     def nics(self) -> list[str]:
         """The cards in it."""
-        return list(self.data.get("nics", []))
+        nics: Any = self.data.get("nics") or []
+        if not _is_array(nics):
+            raise DocumentError(f"the key 'nics' holds {nics!r}, which is no list")
+        return list(nics)
 
 
 class NetworkSetup(JsonObject):
@@ -181,7 +186,7 @@ class Capabilities(JsonObject):
     @property
     def cpu_flags(self) -> list[str]:
         """The flags of the CPU, and the models that it can be (``model_Nehalem``)."""
-        return [flag for flag in self.data.get("cpuFlags", "").split(",") if flag]
+        return [flag for flag in (self.data.get("cpuFlags") or "").split(",") if flag]
 
     def add_cpu_flags(self, flags: Iterable[str]) -> None:
         """Add flags of the CPU that are not there yet."""
@@ -236,6 +241,10 @@ def vm_statistics(document: list[dict[str, Any]]) -> dict[str, VmStatistics]:
     if not all(view.vm_id for view in views):
         raise DocumentError("statistics without a 'vmId'; VDSM writes one at this point")
     return {view.vm_id or "": view for view in views}
+
+
+def _is_array(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
 
 
 def _is_object(value: object) -> TypeGuard[dict[str, Any]]:

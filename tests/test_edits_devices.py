@@ -530,3 +530,27 @@ def test_a_virtual_cpu_is_a_number(vcpu: Any) -> None:
 def test_a_date_has_three_numbers() -> None:
     with pytest.raises(hooking.InvalidValueError, match="is not a date"):
         hooking.set_sysinfo(made_of(""), "bios", "date", "foo/4/1/2014")
+
+
+def test_a_channel_that_connects_has_a_path() -> None:
+    made = made_of("")
+    with pytest.raises(hooking.InvalidValueError, match="the channel x connects to a socket, so it needs the path"):
+        hooking.add_channel(made, "x", mode="connect")
+    assert not made.channels
+
+
+def test_a_device_has_no_boot_order_beside_that_of_the_firmware() -> None:
+    made = Domain(parse(b"<domain><name>g</name><os><boot dev='hd'/></os></domain>"))
+    xml = "<interface type='network'><source network='a'/><boot order='1'/></interface>"
+    with pytest.raises(hooking.InvalidValueError, match="the boot order 1 of a device cannot stand beside"):
+        hooking.add_device(made, xml)
+    assert not made.interfaces
+
+
+def test_a_card_with_a_floor_goes_to_no_bridge() -> None:
+    bandwidth = "<bandwidth><inbound average='1' floor='3'/></bandwidth>"
+    made = made_of(f"<interface type='network'><source network='a'/>{bandwidth}</interface>")
+    before = etree.tostring(made.element)
+    with pytest.raises(hooking.InvalidValueError, match="a bridge has no floor of bandwidth"):
+        hooking.set_source(made.interfaces[0], "bridge", "br0")
+    assert etree.tostring(made.element) == before

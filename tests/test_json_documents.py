@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+import hooking
 from hooking.exceptions import DocumentError
 from hooking.json_documents import (
     Capabilities,
@@ -193,3 +194,19 @@ def assert_kept(before: Any, additions: Any, after: Any) -> None:
             assert after[key] == value
         elif isinstance(value, dict) and isinstance(additions[key], dict):
             assert_kept(value, additions[key], after[key])
+
+
+def test_null_is_absent_in_what_is_optional() -> None:
+    assert hooking.RequestedBonding({"nics": None}).nics == []
+    assert hooking.Capabilities({"cpuFlags": None}).cpu_flags == []
+
+
+def test_what_is_no_list_is_an_error() -> None:
+    with pytest.raises(hooking.DocumentError, match="the key 'nics' holds 'eth0', which is no list"):
+        assert hooking.RequestedBonding({"nics": "eth0"}).nics
+
+
+def test_a_truth_value_is_one() -> None:
+    network = hooking.RequestedNetwork({})
+    with pytest.raises(hooking.DocumentError, match="the key 'bridged' takes True or False, not 'yes'"):
+        network.bridged = "yes"  # type: ignore[assignment] # pyright: ignore[reportAttributeAccessIssue]

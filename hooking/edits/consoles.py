@@ -83,6 +83,8 @@ def add_channel(
         raise InvalidValueError(f"a channel of type {type} has no path {path!r}; only one of type unix has")
     if path is not None:
         _PATH.read(path)
+    if mode == "connect" and path is None:
+        raise InvalidValueError(f"the channel {name} connects to a socket, so it needs the path of that")
     _need_spice(domain, type)
     channel = next((channel for channel in domain.channels if channel.target_name == name), None)
     if channel is None:

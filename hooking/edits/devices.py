@@ -160,6 +160,8 @@ def _text(device: etree._Element, path: str) -> str | None:
 
 def _check_boot_order(domain: Domain, given: etree._Element, found: etree._Element | None) -> None:
     order = _text(given, "boot/@order")
+    if order and domain.os.boot_devices:
+        raise InvalidValueError(f"the boot order {order} of a device cannot stand beside <os><boot dev='…'/>; use one")
     others = [device for device in domain.devices if device.element is not found]
     taken = [device.xpath for device in others if order and _text(device.element, "boot/@order") == order]
     if taken:

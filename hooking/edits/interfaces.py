@@ -104,6 +104,10 @@ def set_source(
         raise InvalidValueError(f"{interface.xpath}: the card is a device of the host; remove it and add another")
     if portgroup and type == "bridge":
         raise InvalidValueError(f"{interface.xpath}: a bridge has no port group {portgroup!r}; only a network has")
+    if type == "bridge" and interface.element.find("bandwidth/inbound[@floor]") is not None:
+        raise InvalidValueError(
+            f"{interface.xpath}: a bridge has no floor of bandwidth; call set_bandwidth without first"
+        )
     element = only_child(interface.element, "source")
     if (interface.type, element.get(type)) != (type, source):
         element.clear(keep_tail=True)
