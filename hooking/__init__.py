@@ -10,6 +10,29 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hooking.actions.bridges import (
+        add_to_bridge as add_to_bridge,
+        set_vlans as set_vlans,
+    )
+    from hooking.actions.consoles import unbind_consoles as unbind_consoles
+    from hooking.actions.cpus import (
+        move_interrupts as move_interrupts,
+        pinned_cpus as pinned_cpus,
+        set_governor as set_governor,
+    )
+    from hooking.actions.files import give_to_user as give_to_user
+    from hooking.actions.hugepages import reserve_hugepages as reserve_hugepages
+    from hooking.actions.isolation import isolate_cpus as isolate_cpus
+    from hooking.actions.kernel import write_sysfs as write_sysfs
+    from hooking.actions.pci import bind_to_vfio as bind_to_vfio
+    from hooking.actions.ports import forward_port as forward_port
+    from hooking.actions.routes import add_route as add_route
+    from hooking.actions.sleep import inhibit_sleep as inhibit_sleep
+    from hooking.actions.units import (
+        start_units as start_units,
+        stop_units as stop_units,
+    )
+    from hooking.actions.volumes import activate_volume as activate_volume
     from hooking.call import (
         current_context as current_context,
         read_device as read_device,
@@ -126,6 +149,7 @@ if TYPE_CHECKING:
         DocumentError as DocumentError,
         HookError as HookError,
         HookTimeoutError as HookTimeoutError,
+        HostError as HostError,
         IdentityError as IdentityError,
         InvalidValueError as InvalidValueError,
         InvocationError as InvocationError,
@@ -174,6 +198,10 @@ if TYPE_CHECKING:
         pattern as pattern,
         read_property as read_property,
     )
+    from hooking.states import (
+        State as State,
+        state as state,
+    )
     from hooking.values import (
         CPUSET as CPUSET,
         MAC as MAC,
@@ -196,6 +224,19 @@ if TYPE_CHECKING:
     )
 
 _MODULES = {
+    "actions.bridges": "add_to_bridge set_vlans",
+    "actions.consoles": "unbind_consoles",
+    "actions.cpus": "move_interrupts pinned_cpus set_governor",
+    "actions.files": "give_to_user",
+    "actions.hugepages": "reserve_hugepages",
+    "actions.isolation": "isolate_cpus",
+    "actions.kernel": "write_sysfs",
+    "actions.pci": "bind_to_vfio",
+    "actions.ports": "forward_port",
+    "actions.routes": "add_route",
+    "actions.sleep": "inhibit_sleep",
+    "actions.units": "start_units stop_units",
+    "actions.volumes": "activate_volume",
     "call": "current_context read_device read_domain read_hook_data write_device write_domain",
     "commands": "run_command",
     "context": "HookContext",
@@ -219,7 +260,7 @@ _MODULES = {
     "edits.refusals": "block_migration block_start refuse",
     "edits.sysinfo": "add_oem_string set_sysinfo",
     "edits.virtualports": "set_virtualport",
-    "exceptions": "CommandError DocumentError HookError HookTimeoutError IdentityError InvalidValueError "
+    "exceptions": "CommandError DocumentError HookError HookTimeoutError HostError IdentityError InvalidValueError "
     "InvocationError PointError ReadOnlyError Refusal TerminatedError",
     "hook": "Hook",
     "host": "log",
@@ -228,6 +269,7 @@ _MODULES = {
     "machine": "Cpu CpuTune Features Memory MemoryBacking NumaTune Os Sysinfo Vcpu",
     "network": "HookData Network NetworkPort PortData",
     "properties": "BOOLEAN INTEGER SIZE array_of list_of mapping_of pattern read_property",
+    "states": "State state",
     "values": "CPUSET MAC TEXT UNSIGNED choice parse_cpuset tobool whole_number",
     "vdsm": "dump_vm_launch_flags_to_file execCmd exit_hook load_vm_launch_flags_from_file read_domxml "
     "read_json write_domxml write_json",

@@ -38,6 +38,11 @@ class Process:
         self._spool: int | None = None
         self._answered = False
 
+    @property
+    def root(self) -> str:
+        """The folder that stands for the root of the host: ``/``, unless a test names another in ``HOOKING_ROOT``."""
+        return os.path.abspath(self.environ.get("HOOKING_ROOT") or "/")
+
     def payload(self, carrier: str | None) -> bytes:
         """Return the bytes that the host handed over, also when the carrier has been written since.
 

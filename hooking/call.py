@@ -8,7 +8,6 @@ from hooking.exceptions import DocumentError, PointError, ReadOnlyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any, TypeVar, Union
 
     from hooking._process import Process
@@ -43,8 +42,7 @@ class Call:
         self.process = process
         self.context = context
         self.by_hand = by_hand
-        if context.host == "libvirt" and context.point.document:
-            context.properties_source = self._metadata
+        context.handed_over = self
         self._document: tuple[Document] | None = None
         self._unchanged = b""
         self._identity: XmlIdentity = ("", (), ())
@@ -86,6 +84,19 @@ class Call:
                 self._identity = identify(document.element)
         return self._document[0]
 
+    @property
+    def described(self) -> Domain | Network | None:
+        """The guest or network that the document describes; `None` where it describes neither.
+
+        Raises:
+            DocumentError: As for `document`.
+        """
+        document: Any = self.document
+        if self.context.point.document == "domain":
+            domain: Domain = document
+            return domain
+        return document.network if self.context.point.document in ("network", "port") else None
+
     def reply(self, document: Document) -> bytes | None:
         """Return what goes back to the host, or `None` if ``document`` is as the host handed it over.
 
@@ -126,11 +137,6 @@ class Call:
         from hooking.document import serialise
 
         return serialise(document.element, declaration=self.payload.startswith(b"<?xml"))
-
-    def _metadata(self) -> Mapping[str, str]:
-        document: Any = self.document
-        described: Domain | Network = document.network if self.context.driver == "network" else document
-        return described.metadata.custom_properties
 
 
 def read_document(point: Point, data: bytes) -> Document:

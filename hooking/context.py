@@ -9,10 +9,25 @@ from hooking.exceptions import InvocationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+    from typing import Any, Protocol
 
     from hooking._process import Process
     from hooking.points import HostName, Point
+
+    class HandedOver(Protocol):
+        """What the host handed over with a call."""
+
+        @property
+        def payload(self) -> bytes:
+            """The document as the host wrote it."""
+            ...
+
+        @property
+        def described(self) -> Any:
+            """The guest or network that the document describes."""
+            ...
+
 
 _NOT_PROPERTIES = frozenset(
     [
@@ -42,6 +57,7 @@ _NOT_PROPERTIES = frozenset(
         "LOGS_DIRECTORY",
         "CONFIGURATION_DIRECTORY",
         "PIDFILE",
+        "HOOKING_ROOT",
         "vmId",
     ]
 )
@@ -60,10 +76,10 @@ class HookContext:
         subop: libvirt's sub-operation, from its third argument: ``begin``, ``end`` or ``-``.
         extra: libvirt's fourth argument: at ``release`` the shutoff reason, else ``-`` mostly.
         point: The row of the table of hook points; an unknown one for an operation newer than this package.
-        properties_source: Gives `custom_properties`.
+        handed_over: What the host handed over with the call; `None` for a context made by hand.
     """
 
-    __slots__ = ("driver", "extra", "host", "object", "op", "point", "properties_source", "subop")
+    __slots__ = ("_properties", "_uuid", "driver", "extra", "handed_over", "host", "object", "op", "point", "subop")
 
     def __init__(  # noqa: PLR0913 - libvirt gives so many words
         self,
@@ -73,12 +89,15 @@ class HookContext:
         object: str | None = None,
         subop: str = "-",
         extra: str = "-",
+        uuid: str | None = None,
         custom_properties: Mapping[str, str] | None = None,
     ) -> None:
         self.driver, self.op, self.object, self.subop, self.extra = driver, op, object, subop, extra
         self.point: Point = points.find(driver, op)
         self.host: HostName = self.point.host
-        self.properties_source: Callable[[], Mapping[str, str]] = lambda: custom_properties or {}
+        self.handed_over: HandedOver | None = None
+        self._uuid = uuid
+        self._properties = custom_properties
 
     @property
     def custom_properties(self) -> Mapping[str, str]:
@@ -91,12 +110,36 @@ class HookContext:
         Raises:
             DocumentError: Under libvirt, if the document cannot be read.
         """
-        return self.properties_source()
+        described = self._described
+        if self._properties is not None or described is None:
+            return self._properties or {}
+        properties: Mapping[str, str] = described.metadata.custom_properties
+        return properties
+
+    @property
+    def uuid(self) -> str | None:
+        """The UUID of the guest or network; `None` where the call is about neither (the daemon, the host).
+
+        Raises:
+            DocumentError: Under libvirt, if the document cannot be read.
+        """
+        if self.host == "vdsm":
+            return self._uuid or self.object
+        described = self._described
+        if self._uuid is not None or described is None:
+            return self._uuid
+        uuid: str | None = described.uuid
+        return uuid
 
     @property
     def privileged(self) -> bool:
         """Whether this process is root's. The session daemons of users run the same scripts without."""
         return os.geteuid() == 0
+
+    @property
+    def _described(self) -> Any:
+        """The guest or network that the document describes; `None` where there is none."""
+        return None if self.handed_over is None else self.handed_over.described
 
     def __str__(self) -> str:
         return self.point.name if self.object is None else f"{self.point.name} {self.object}"

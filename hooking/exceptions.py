@@ -76,6 +76,10 @@ class CommandError(HookError):
     """A program failed, hung, is missing, or must not be called from a hook."""
 
 
+class HostError(HookError):
+    """The host cannot be changed as asked, or what was noted of it cannot be read or kept."""
+
+
 class HookTimeoutError(HookError):
     """The handlers took longer than `Hook` allows."""
 

@@ -1,6 +1,7 @@
 """Tools for trying and testing hooks without a host."""
 
 from hooking.testing.difference import assert_same_document as assert_same_document
+from hooking.testing.fake_host import FakeHost as FakeHost
 from hooking.testing.in_process import run_hook as run_hook
 from hooking.testing.libvirtd import Libvirtd as Libvirtd
 from hooking.testing.outcome import Outcome as Outcome

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import tempfile
 import traceback
+import weakref
+from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 
 from hooking import _process
 from hooking.exceptions import HookError
 from hooking.hook import Hook
 from hooking.testing import documents
+from hooking.testing.fake_host import FakeHost
 from hooking.testing.outcome import Outcome
 
 TYPE_CHECKING = False
@@ -30,6 +37,7 @@ def run_hook(  # noqa: PLR0913 - as many as the hosts give
     extra: str | None = None,
     custom_properties: Mapping[str, str] | None = None,
     twice: bool = False,
+    host: FakeHost | None = None,
 ) -> Outcome:
     """Run a hook in this process as a host would call it at ``point``, and return what that led to.
 
@@ -44,6 +52,8 @@ def run_hook(  # noqa: PLR0913 - as many as the hosts give
         extra: libvirt's fourth argument; by default the first that it gives at this point.
         custom_properties: Custom properties; under libvirt they are put into the document's metadata.
         twice: Run the hook on its own result too.
+        host: What `hooking.state` and actions find and change; by default a host with nothing on it, so a test never
+            changes the one that it runs on.
 
     Raises:
         PointError: There is no such hook point.
@@ -53,14 +63,17 @@ def run_hook(  # noqa: PLR0913 - as many as the hosts give
     """
     properties = dict(custom_properties or {})
     wanted = documents.request(point, document, object, extra, properties)
-    process = InjectedProcess(*_invocation(wanted, properties), wanted.document)
-    status = hook.answer(process) if isinstance(hook, Hook) else _run_script(Path(hook), process)
+    process = InjectedProcess(*_invocation(wanted, properties), wanted.document, host)
+    with closing(process):
+        status = hook.answer(process) if isinstance(hook, Hook) else _run_script(Path(hook), process)
     row, before = wanted.point, wanted.document
     after, refused = documents.taken(row, before, process.answered, status)
     stdout = process.answered or b"" if row.host == "libvirt" else b""
     outcome = Outcome(row, wanted.object, before, after, status, stdout, process.said, process.logged, refused)
     if twice and not outcome.failed:
-        again = run_hook(hook, point, document=outcome.after, object=object, extra=extra, custom_properties=properties)
+        again = run_hook(
+            hook, point, document=outcome.after, object=object, extra=extra, custom_properties=properties, host=host
+        )
         assert not again.changed, f"the hook changes its own result:\n{again.diff}"  # noqa: S101 - that is its purpose
     return outcome
 
@@ -68,12 +81,28 @@ def run_hook(  # noqa: PLR0913 - as many as the hosts give
 class InjectedProcess(_process.Process):
     """A process in the place of this one: what the host hands over is given, and what it gets is kept."""
 
-    def __init__(self, argv: Sequence[str], environ: Mapping[str, str], payload: bytes) -> None:
+    def __init__(
+        self, argv: Sequence[str], environ: Mapping[str, str], payload: bytes, host: FakeHost | None = None
+    ) -> None:
         super().__init__(argv, environ)
+        self._host = host
+        self._close: Callable[[], object] = int
         self.given = payload
         self.answered: bytes | None = None
         self.said = ""
         self.logged = ""
+
+    @property
+    def root(self) -> str:
+        """The folder that stands for the root of the host."""
+        if self._host is None:
+            self._host = FakeHost(tempfile.mkdtemp(prefix="hooking-"))
+            self._close = weakref.finalize(self, shutil.rmtree, self._host.root)
+        return str(self._host.root)
+
+    def close(self) -> None:
+        """Forget a host that was made for this process."""
+        self._close()
 
     def tell(self, text: str) -> None:
         """Keep what the host would read from standard error."""
@@ -117,8 +146,10 @@ def _invocation(wanted: Request, properties: Mapping[str, str]) -> tuple[list[st
 def _run_script(path: Path, process: InjectedProcess) -> int:
     code = compile(path.read_bytes(), str(path), "exec")
     previous = _process.replace_current(process)
+    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    sys.modules["__main__"].__file__ = str(path)
     try:
-        exec(code, {"__name__": "__main__", "__file__": str(path)})  # noqa: S102 - the author's own script
+        exec(code, vars(sys.modules["__main__"]))  # noqa: S102 - the author's own script
     except HookError as error:
         process.tell(f"{error}\n")
         return error.exit_status
@@ -131,5 +162,6 @@ def _run_script(path: Path, process: InjectedProcess) -> int:
         process.tell(traceback.format_exc())
         return 1
     finally:
+        sys.modules["__main__"] = main
         _process.replace_current(previous)
     return 0

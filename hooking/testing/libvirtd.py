@@ -16,6 +16,7 @@ from typing import Literal
 from hooking import points
 from hooking.exceptions import InvocationError
 from hooking.testing import documents, live_documents
+from hooking.testing.fake_host import FakeHost
 from hooking.testing.inventory import Guest, Port, SimulatedNetwork
 from hooking.testing.outcome import Outcome, check_log
 from hooking.testing.virhook import ScriptFolder
@@ -44,15 +45,17 @@ class Libvirtd:
         environ: The daemon's environment.
         timeout: Seconds until a script counts as hanging the daemon.
         this_python: Start Python scripts by this interpreter, so that they find the packages that are installed here.
+        host: What `hooking.state` and actions find and change; by default a host with nothing on it.
 
     Attributes:
+        host: What `hooking.state` and actions find and change.
         hooks: The folder of the hook scripts. The daemon looks there at its start, and when told by `reload`.
         log: Every call, in order.
         guests: The active guests, by driver and name.
         networks: The networks, by name.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options
         self,
         folder: str | Path,
         *,
@@ -60,6 +63,7 @@ class Libvirtd:
         environ: Mapping[str, str] = os.environ,
         timeout: float = 10,
         this_python: bool = False,
+        host: FakeHost | None = None,
     ) -> None:
         self.hooks = Path(folder).absolute() / "hooks"
         self.hooks.mkdir(parents=True, exist_ok=True)
@@ -68,6 +72,7 @@ class Libvirtd:
         self.networks: dict[str, SimulatedNetwork] = {}
         self._version = tuple(map(int, version.split(".")))
         self._scripts = ScriptFolder(self.hooks, environ, timeout=timeout, this_python=this_python)
+        self._move(host or FakeHost(self.hooks.parent / "host"))
         self._last_id = 0
 
     def install(self, script: str | Path, name: str) -> Path:
@@ -109,10 +114,16 @@ class Libvirtd:
         return self._call(request.point, request.object, request.document, request.extra)
 
     def twin(self) -> Libvirtd:
-        """Return another daemon with the same scripts and without guests. Its calls stand in the same `log`."""
+        """Return the daemon of another host, with the same scripts and no guests. Its calls stand in the same `log`."""
         other = copy(self)
         other.guests, other.networks = {}, {}
+        other._move(FakeHost(f"{self.host.root}-2"))  # noqa: SLF001 - another one of this class
         return other
+
+    def _move(self, host: FakeHost) -> None:
+        self.host = host
+        self._scripts = copy(self._scripts)
+        self._scripts.root = host.root
 
     # The daemon
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from hooking import points
 from hooking.exceptions import InvocationError
 from hooking.testing import documents
+from hooking.testing.fake_host import FakeHost
 from hooking.testing.outcome import Outcome, check_log
 from hooking.testing.vdsm_runner import HookRunner
 from hooking.testing.vm import as_vdsm_writes
@@ -53,8 +54,10 @@ class VdsmHost:
         taskset: Start scripts through ``taskset``, as VDSM does unless ``cpu_affinity`` is empty in its configuration.
         stand_in: Put a module ``hooking`` in the place of VDSM's own. A script that imports it, because its first line
             lacks ``-I``, fails and is told so.
+        host: What `hooking.state` and actions find and change; by default a host with nothing on it.
 
     Attributes:
+        host: What `hooking.state` and actions find and change.
         hooks: The folder of the hook scripts, which has one for each hook point.
         log: Every call, in order.
 
@@ -71,8 +74,10 @@ class VdsmHost:
         this_python: bool = False,
         taskset: bool = True,
         stand_in: bool = True,
+        host: FakeHost | None = None,
     ) -> None:
         folder = Path(folder).absolute()
+        self.host = host or FakeHost(folder / "host")
         self.hooks = folder / "hooks"
         self.hooks.mkdir(parents=True, exist_ok=True)
         self.log: list[Outcome] = []
@@ -82,7 +87,7 @@ class VdsmHost:
             (modules / "hooking.py").write_text(_STAND_IN)
         self._runner = HookRunner(
             self.hooks,
-            {**DAEMON_ENVIRON, "PYTHONPATH": str(folder), **(environ or {})},
+            {**DAEMON_ENVIRON, "PYTHONPATH": str(folder), "HOOKING_ROOT": str(self.host.root), **(environ or {})},
             modules,
             timeout=timeout,
             this_python=this_python,

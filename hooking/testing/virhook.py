@@ -53,6 +53,7 @@ class ScriptFolder:
         this_python: Start Python scripts by this interpreter, so that they find the packages that are installed here.
 
     Attributes:
+        root: What stands for the root of the host to the scripts, if not ``/``.
         warnings: What the daemon logged about scripts that it did not find fit to run, and folders that it cannot open.
     """
 
@@ -60,6 +61,7 @@ class ScriptFolder:
         self, path: Path, environ: Mapping[str, str] = os.environ, *, timeout: float = 10, this_python: bool = False
     ) -> None:
         self.path = path
+        self.root: Path | None = None
         self.warnings: list[str] = []
         self._environ = {"LC_ALL": "C", **{name: environ[name] for name in PASSED_ON if name in environ}}
         self._timeout = timeout
@@ -145,7 +147,8 @@ class ScriptFolder:
         command = [str(script), *arguments]
         try:
             start = interpreter_of(script) if self._this_python else []
-            ended = spawn([*start, *command], self._environ, payload, timeout=self._timeout)
+            root = {} if self.root is None else {"HOOKING_ROOT": str(self.root)}
+            ended = spawn([*start, *command], {**self._environ, **root}, payload, timeout=self._timeout)
         except OSError as error:
             ended = _not_started(script, error)
         called.scripts.append((str(script), ended))
