@@ -1,4 +1,4 @@
-"""Write docs/edits.md, the table of all edits, from their docstrings: python docs/generate.py."""
+"""Write the tables of all edits and actions from their docstrings: python docs/generate.py."""
 
 from __future__ import annotations
 
@@ -8,26 +8,37 @@ import pkgutil
 from pathlib import Path
 
 import hooking
-from hooking import edits
 
-PAGE = Path(__file__).with_name("edits.md")
+HERE = Path(__file__).parent
 
-HEAD = """# The edits
+EDITS = """# The edits
 
 Each is a plain function over a document: `hooking.set_cpuset(domain, "1-4")`. Values are checked before
 anything is touched, and twice is once. This page is made from the docstrings by `make docs`; `help()` has more.
 """
 
 
-def render() -> str:
-    """Return the page."""
-    parts = [HEAD]
-    for info in pkgutil.iter_modules(edits.__path__):
-        module = importlib.import_module(f"hooking.edits.{info.name}")
-        public = hooking._MODULES.get(f"edits.{info.name}", "").split()  # noqa: SLF001
+ACTIONS = """# The actions
+
+Each is a plain function over a `State`: `hooking.stop_units(state, "display-manager")`. It checks everything, notes how
+it is undone, and then changes the host; [state and undo](host.md) tells the rest. This page is made from the docstrings
+by `make docs`; `help()` has more.
+"""
+
+PAGES = {"edits": ("edit", EDITS), "actions": ("action", ACTIONS)}
+"""What a function of a package is called, and how its page begins."""
+
+
+def render(package: str) -> str:
+    """Return the page about a package."""
+    kind, head = PAGES[package]
+    parts = [head]
+    for info in pkgutil.iter_modules(importlib.import_module(f"hooking.{package}").__path__):
+        module = importlib.import_module(f"hooking.{package}.{info.name}")
+        public = hooking._MODULES.get(f"{package}.{info.name}", "").split()  # noqa: SLF001
         verbs = [verb for name, verb in vars(module).items() if name in public and inspect.isfunction(verb)]
         if verbs:
-            parts.append(f"\n## {first_line(module).rstrip('.')}\n\n| edit | what it does |\n| --- | --- |\n")
+            parts.append(f"\n## {first_line(module).rstrip('.')}\n\n| {kind} | what it does |\n| --- | --- |\n")
             parts += [f"| `{verb.__name__}({arguments(verb)})` | {first_line(verb)} |\n" for verb in verbs]
     return "".join(parts)
 
@@ -54,4 +65,5 @@ def arguments(verb: object) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render())
+    for name in PAGES:
+        (HERE / f"{name}.md").write_text(render(name))

@@ -154,6 +154,41 @@ def test_every_life_cycle_can_be_played(name: str) -> None:
     assert shown.output.count("exit status 0 after") > 3
 
 
+ACTING = """#!/usr/bin/python3 -I
+import hooking
+hook = hooking.Hook()
+@hook.qemu("prepare", "migrate")
+def act(domain, context):
+    state = hooking.state(context)
+    hooking.stop_units(state, "display-manager")
+    hooking.bind_to_vfio(state)
+    hooking.reserve_hugepages(state, 4)
+    hooking.forward_port(state, 8080, "192.168.122.4")
+@hook.qemu("release")
+def undo(domain, context):
+    hooking.state(context).undo()
+if __name__ == "__main__":
+    hook.run()
+"""
+
+
+def test_what_a_script_does_on_the_host_is_shown_and_not_done(tmp_path: Path) -> None:
+    script = tmp_path / "act.py"
+    script.write_text(ACTING)
+    shown = invoke("run", str(script), "qemu/prepare").output
+    assert "on the host: systemctl stop display-manager.service" in shown
+    assert "on the host: /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages: 0 → 4" in shown
+
+
+@pytest.mark.parametrize("life_cycle", ["guest", "guest-migration"])
+def test_a_life_in_which_all_was_undone_says_so(tmp_path: Path, life_cycle: str) -> None:
+    script = tmp_path / "act.py"
+    script.write_text(ACTING)
+    shown = invoke("run", str(script), life_cycle)
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.endswith("on the host: nothing has changed in the end\n")
+
+
 def test_a_life_cycle_shows_when_what_was_called_and_changed() -> None:
     shown = invoke("run", str(PIN), "guest-migration").output
     assert '+  <vcpu cpuset="0-1" placement="static">2</vcpu>' in shown

@@ -18,6 +18,9 @@ ROOT = HERE.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
+VM = "3573e29e-5de9-468a-9fae-16050c6b3dcc"
+
+
 def blocks(page: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
@@ -36,10 +39,12 @@ def test_a_code_block_runs(page: Path, number: int, tmp_path: Path) -> None:
         script.parent.mkdir()
         script.write_text(text)
         shutil.copy(ROOT / "hooking" / "testing" / "samples" / "domain.xml", tmp_path / "payload")
-        environ = {"_hook_domxml": str(tmp_path / "payload"), "vmId": "x", "pincpu": "1"}
+        (tmp_path / "run").mkdir()
+        payload = str(tmp_path / "payload")
+        environ = {"_hook_domxml": payload, "vmId": VM, "pincpu": "1", "HOOKING_ROOT": str(tmp_path)}
         ended = subprocess.run([sys.executable, str(script)], env=environ, capture_output=True, check=False)
         assert ended.returncode == 0, ended.stderr
-        assert b"cpuset=" in (tmp_path / "payload").read_bytes()
+        assert (b"cpuset=" in (tmp_path / "payload").read_bytes()) == ("cpuset" in text)
         return
     (tmp_path / "test_block.py").write_text(text)
     options = ["-q", "--update-recordings", "-o", "hooking_recordings=recordings"]
@@ -58,9 +63,10 @@ def test_every_test_that_the_documents_name_is_there() -> None:
     assert named <= tests
 
 
-def test_the_table_of_edits_is_that_of_the_docstrings() -> None:
-    made = runpy.run_path(str(ROOT / "docs" / "generate.py"))["render"]()
-    assert (ROOT / "docs" / "edits.md").read_text() == made, "do: make docs"
+@pytest.mark.parametrize("package", ["edits", "actions"])
+def test_a_table_is_that_of_the_docstrings(package: str) -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "generate.py"))["render"](package)
+    assert (ROOT / "docs" / f"{package}.md").read_text() == made, "do: make docs"
     for module, names in hooking._MODULES.items():
-        for name in names.split() if module.startswith("edits.") else []:
+        for name in names.split() if module.startswith(f"{package}.") else []:
             assert f"`{name}(" in made or name.isupper()

@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 import hooking
 from hooking.cli.replay import replay as replay_command
 from hooking.exceptions import DocumentError, InvocationError
+from hooking.testing import FakeHost
+from hooking.testing.fake_programs import add_systemd
 from hooking.testing.recording import Recording, find_recordings
 from support import DOMAIN, HERE, PINCPU, canonical, recordings
 
@@ -444,3 +446,40 @@ def test_help_shows_the_examples_as_they_are_written() -> None:
     shown = replay("--help").output
     assert "  hooking replay tests/recordings -- ./pin.py\n" in shown
     assert "\\b" not in shown
+
+
+ACTING = """#!/usr/bin/python3 -I
+import hooking
+hook = hooking.Hook()
+@hook.qemu("migrate")
+def act(domain, context):
+    hooking.stop_units(hooking.state(context), "display-manager")
+if __name__ == "__main__":
+    hook.run()
+"""
+
+
+@pytest.mark.parametrize("document", [DOMAIN, "<domain", "<other/>"])
+def test_a_replayed_script_changes_a_host_that_is_none(tmp_path: Path, document: str) -> None:
+    script = tmp_path / "act.py"
+    script.write_text(ACTING)
+    outcome = Recording(write(tmp_path / "call", stdin_xml=document)).run(script)
+    assert outcome.failed == (document != DOMAIN)
+    assert "not installed" not in outcome.stderr
+
+
+def test_a_recorded_call_finds_the_host_that_it_is_given(tmp_path: Path, fake_host: FakeHost) -> None:
+    script = tmp_path / "act.py"
+    script.write_text(ACTING)
+    recording = Recording(write(tmp_path / "call", stdin_xml=DOMAIN))
+    assert "systemctl is not installed" in recording.run(script, host=fake_host).stderr
+    add_systemd(fake_host, {"display-manager.service": "active"})
+    hook = hooking.Hook()
+
+    @hook.qemu("migrate")
+    def act(domain: hooking.Domain, context: hooking.HookContext) -> None:
+        hooking.stop_units(hooking.state(context), "display-manager")
+
+    for given in script, hook:
+        assert recording.run(given, host=fake_host).status == 0
+    assert ["systemctl", "stop", "display-manager.service"] in fake_host.commands

@@ -12,8 +12,9 @@ import hooking
 from hooking import Device, Domain, HookContext, HookData
 from hooking.exceptions import DocumentError, InvocationError, PointError
 from hooking.points import Point, all_points
-from hooking.testing import assert_same_document, run_hook
+from hooking.testing import FakeHost, assert_same_document, run_hook
 from hooking.testing.documents import sample
+from hooking.testing.fake_programs import add_systemd
 from support import DOMAIN, TEMPLATES, recordings
 
 PIN = TEMPLATES / "stay_and_pin.py"
@@ -243,3 +244,24 @@ def test_documents_are_compared_by_what_they_mean() -> None:
     assert_same_document('{"a": 1, "b": 2}', '{"b":2,"a":1}')
     with pytest.raises(AssertionError, match=r'(?s)the documents differ:.*-<a x="1"/>.*\+<a x="2"/>'):
         assert_same_document("<a x='2'/>", "<a x='1'/>")
+
+
+# The host
+
+
+def on_host(context: HookContext) -> None:
+    hooking.stop_units(hooking.state(context), "display-manager")
+
+
+def test_a_hook_finds_the_host_that_it_is_given(fake_host: FakeHost) -> None:
+    add_systemd(fake_host, {"display-manager.service": "active"})
+    hook = hooking.Hook()
+    hook.daemon("start")(on_host)
+    assert run_hook(hook, "daemon/start", host=fake_host).status == 0
+    assert fake_host.commands[-1] == ["systemctl", "stop", "display-manager.service"]
+
+
+def test_a_hook_finds_nothing_on_a_host_that_was_not_given() -> None:
+    hook = hooking.Hook()
+    hook.daemon("start")(on_host)
+    assert "systemctl is not installed on this host" in run_hook(hook, "daemon/start").stderr

@@ -19,6 +19,7 @@ from hooking.testing.vdsmd import Vdsmd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hooking.testing.libvirtd import Libvirtd
     from hooking.testing.outcome import Outcome
 
 _EPILOG = "\b\nLife cycles:\n" + "\n".join(f"  {name:16} {cycle.description}" for name, cycle in LIFE_CYCLES.items())
@@ -56,7 +57,8 @@ def run(  # noqa: PLR0913, PLR0917 - options
 
     POINT is DRIVER/OPERATION for libvirt (qemu/migrate), or a hook point of VDSM (before_vm_start). In a LIFECYCLE the
     host calls many points one after another; a script named like its driver, or in a folder named like its hook point,
-    is called only there.
+    is called only there. By hooking.state and actions they change a simulated host, which has a bit of everything;
+    whatever else they do happens to this one.
 
     \b
     Examples:
@@ -68,24 +70,30 @@ def run(  # noqa: PLR0913, PLR0917 - options
     """  # noqa: D301 - click wants the backspace itself
     if len({script.name for script in scripts}) < len(scripts):
         raise click.UsageError("two scripts have the same name, and so the same place on a host; rename one")
-    scene = Scene(document.read() if document else None, driver or "qemu", _properties(properties))
+    data = document.read() if document else None
+    scene = Scene(data, driver or "qemu", _properties(properties))
     given = {"--object": object, "--extra": extra, "--property": properties, "--document": document, "--driver": driver}
     _refuse(what, [option for option, value in given.items() if value])
-    log: list[Outcome] = []
-    try:
-        with tempfile.TemporaryDirectory(prefix="hooking-") as folder:
-            setup = Options(Path(folder), timeout, this_python=not host_python)
-            if what in LIFE_CYCLES:
-                host = setup.host(LIFE_CYCLES[what].host)
-                log = host.log
-                play(LIFE_CYCLES[what], scene, scripts, host)
-            else:
-                log = [_call(_point(what), scene, scripts, setup, object, extra)]
-    except HookError as error:
-        _show(log)
-        raise WrongUseError(str(error)) from error
-    _show(log)
-    raise SystemExit(int(any(call.failed or call.hang for call in log)))
+    point = None if what in LIFE_CYCLES else _point(what)
+    with tempfile.TemporaryDirectory(prefix="hooking-") as folder:
+        try:
+            setup = Options(Path(folder), timeout, this_python=not host_python, document=data)
+            host = setup.host(point.host if point else LIFE_CYCLES[what].host)
+        except HookError as error:
+            raise WrongUseError(str(error)) from error
+        with host.host:
+            before = host.host.snapshot()
+            try:
+                if point:
+                    _call(point, scene, scripts, host, object, extra)
+                else:
+                    play(LIFE_CYCLES[what], scene, scripts, host)
+            except HookError as error:
+                raise WrongUseError(str(error)) from error
+            finally:
+                _show(host.log)
+                _show_host(host.host.commands, host.host.changes(before))
+    raise SystemExit(int(any(call.failed or call.hang for call in host.log)))
 
 
 def _refuse(what: str, given: list[str]) -> None:
@@ -114,18 +122,18 @@ def _call(  # noqa: PLR0913, PLR0917 - options
     point: points.Point,
     scene: Scene,
     scripts: tuple[Path, ...],
-    setup: Options,
+    host: Libvirtd | Vdsmd,
     object_: str | None,
     extra: str | None,
-) -> Outcome:
+) -> None:
     """Make a single call."""
-    host = setup.host(point.host)
     for script in scripts:
         install(script, host, point)
     properties = scene.custom_properties
     if isinstance(host, Vdsmd):
-        return host.call(point.name, scene.document, object=object_, custom_properties=properties)
-    return host.call(point.name, document=scene.document, object=object_, extra=extra, custom_properties=properties)
+        host.call(point.name, scene.document, object=object_, custom_properties=properties)
+    else:
+        host.call(point.name, document=scene.document, object=object_, extra=extra, custom_properties=properties)
 
 
 def _show(log: list[Outcome]) -> None:
@@ -141,3 +149,12 @@ def _show(log: list[Outcome]) -> None:
         begin += call.seconds
     if len(log) == 1 and not log[0].changed:
         console.print("(no change)", style="dim")
+
+
+def _show_host(commands: list[list[str]], changes: list[str]) -> None:
+    """Show what scripts did on the simulated host, and what has changed there in the end."""
+    console = Console(highlight=False, soft_wrap=True)
+    for command in commands:
+        print_line(console, f"on the host: {' '.join(command)}", "dim")
+    for change in changes or (["nothing has changed in the end"] if commands else []):
+        print_line(console, f"on the host: {change}", "cyan")

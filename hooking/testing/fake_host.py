@@ -129,6 +129,16 @@ class FakeHost:
         log = self.root / _LOG
         return [line.split("\t")[:-1] for line in log.read_text().splitlines()] if log.exists() else []
 
+    def changes(self, before: Mapping[str, str]) -> list[str]:
+        """Return what has changed since a `snapshot`, a line for each file, less what lies in ``/run``."""
+        after = self.snapshot()
+        changed = [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]
+        return [
+            f"/{path}: {_words(before.get(path))} → {_words(after.get(path))}"
+            for path in changed
+            if not path.startswith("run/")
+        ]
+
     def snapshot(self) -> dict[str, str]:
         """Return all that is on the host: the type and content of each file, link and folder, less `commands`."""
         return dict(sorted(self._entries()))
@@ -152,6 +162,10 @@ class FakeHost:
                 path = Path(folder, name)
                 if path != self.root / _LOG:
                     yield str(path.relative_to(self.root)), _content(path)
+
+
+def _words(content: str | None) -> str:
+    return "nothing" if content is None else content.partition(" ")[2].strip() or "(empty)"
 
 
 def _content(path: Path) -> str:

@@ -113,11 +113,11 @@ class Libvirtd:
         request = documents.request(point, document, object, extra, custom_properties or {})
         return self._call(request.point, request.object, request.document, request.extra)
 
-    def twin(self) -> Libvirtd:
+    def twin(self, host: FakeHost | None = None) -> Libvirtd:
         """Return the daemon of another host, with the same scripts and no guests. Its calls stand in the same `log`."""
         other = copy(self)
         other.guests, other.networks = {}, {}
-        other._move(FakeHost(f"{self.host.root}-2"))  # noqa: SLF001 - another one of this class
+        other._move(host or FakeHost(f"{self.host.root}-2"))  # noqa: SLF001 - another one of this class
         return other
 
     def _move(self, host: FakeHost) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from hooking import points
 from hooking.testing import documents
 from hooking.testing.libvirtd import Libvirtd
+from hooking.testing.usual_host import usual_host
 from hooking.testing.vdsmd import Vdsmd
 
 TYPE_CHECKING = False
@@ -63,16 +64,19 @@ class Options:
         folder: For its files.
         timeout: Seconds until a script counts as hanging it.
         this_python: Start Python scripts by this interpreter.
+        document: What it is about, if it is not a sample.
     """
 
     folder: Path
     timeout: float = 10
     this_python: bool = False
+    document: bytes | None = None
 
     def host(self, name: str) -> Libvirtd | Vdsmd:
         """Return the host ``libvirt`` or ``vdsm``."""
-        host = Libvirtd if name == "libvirt" else Vdsmd
-        return host(self.folder, timeout=self.timeout, this_python=self.this_python)
+        make = Libvirtd if name == "libvirt" else Vdsmd
+        root = usual_host(self.folder / "host", self.document)
+        return make(self.folder, timeout=self.timeout, this_python=self.this_python, host=root)
 
 
 def play(life_cycle: LifeCycle, scene: Scene, scripts: tuple[Path, ...], host: Libvirtd | Vdsmd) -> None:
@@ -109,6 +113,10 @@ def _living_points() -> list[str]:
     living = [point.op for point in points.all_points() if point.host == "vdsm" and not point.until]
     living.remove("after_vm_dehibernate")
     return living
+
+
+def _other(host: Libvirtd) -> Libvirtd:
+    return host.twin(usual_host(f"{host.host.root}-2"))
 
 
 def _start(host: Libvirtd, scene: Scene) -> Guest:
@@ -179,7 +187,7 @@ LIFE_CYCLES = {
     "guest-migration": LifeCycle(
         "libvirt",
         "a guest migrates to another host with the same scripts",
-        _guest(lambda host, guest: host.migrate(guest, host.twin())),
+        _guest(lambda host, guest: host.migrate(guest, _other(host))),
         _GUEST,
     ),
     "guest-card": LifeCycle(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from hooking.testing.fake_host import FakeHost
     from hooking.testing.libvirtd import Libvirtd
     from hooking.testing.outcome import Outcome
     from hooking.testing.recording import Recording
@@ -67,6 +68,15 @@ def recording(request: pytest.FixtureRequest) -> Recording:
     if not hasattr(request, "param"):
         pytest.fail("the fixture 'recording' needs hooking_recordings = FOLDER in pytest's ini file", pytrace=False)
     return recordings.Recording(request.param, update=bool(request.config.getoption("--update-recordings")))
+
+
+@pytest.fixture
+def fake_host(tmp_path: Path) -> Iterator[FakeHost]:
+    """A host with nothing on it yet, for ``run_hook(…, host=fake_host)``."""
+    from hooking.testing.fake_host import FakeHost
+
+    with FakeHost(tmp_path / "host") as host:
+        yield host
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from hooking import host
@@ -16,12 +17,14 @@ from hooking.testing.executable import interpreter_of, spawn
 from hooking.testing.golden import Golden, read_bytes, read_object, result_name
 from hooking.testing.in_process import InjectedProcess
 from hooking.testing.outcome import Outcome
+from hooking.testing.usual_host import usual_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from hooking.points import Point
+    from hooking.testing.fake_host import FakeHost
 
 INVOCATION = "invocation.json"
 _OF_THE_RECORDED_HOST = ("PYTHON", "LD_", "TMPDIR", "NOTIFY_SOCKET", "LISTEN_", "WATCHDOG_", "JOURNAL_STREAM")
@@ -95,7 +98,9 @@ class Recording:
             return True
         return driver == self.point.driver and op in ("", self.point.op)
 
-    def run(self, hook: Hook | str | Path, *, this_python: bool = True, timeout: float = 60) -> Outcome:
+    def run(
+        self, hook: Hook | str | Path, *, this_python: bool = True, timeout: float = 60, host: FakeHost | None = None
+    ) -> Outcome:
         """Make the recorded call once more, and return what that led to.
 
         Args:
@@ -103,14 +108,17 @@ class Recording:
             this_python: Start a Python script by this interpreter, so that it finds the packages that are installed
                 here; else by its own first line.
             timeout: Seconds until a script counts as hanging the host.
+            host: What `hooking.state` and actions find and change; by default one with nothing on it, for a script one
+                with a bit of everything.
 
         Raises:
             InvocationError: The script cannot be started.
         """
         if not isinstance(hook, Hook):
-            return self._start(Path(hook).absolute(), this_python=this_python, timeout=timeout)
-        process = InjectedProcess(self.argv, self.environ, self.payload)
-        status = hook.answer(process)
+            return self._start(Path(hook).absolute(), host, this_python=this_python, timeout=timeout)
+        process = InjectedProcess(self.argv, self.environ, self.payload, host)
+        with closing(process):
+            status = hook.answer(process)
         return self._outcome(process.answered, status, process.said, log=process.logged)
 
     def compare(self, outcome: Outcome) -> str:
@@ -182,10 +190,12 @@ class Recording:
         stdout = answer or b"" if self.point.host == "libvirt" else b""
         return Outcome(self.point, self.object, self.payload, after, status, stdout, stderr, refused=refused, **more)
 
-    def _start(self, script: Path, *, this_python: bool, timeout: float) -> Outcome:
+    def _start(self, script: Path, host: FakeHost | None, *, this_python: bool, timeout: float) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="hooking-") as folder:
+            host = host or usual_host(os.path.join(folder, ".host"), self.payload)
             try:
                 carrier, environ = self._environment(folder)
+                environ["HOOKING_ROOT"] = str(host.root)
                 link = _within(folder, self.argv[0])
                 link.symlink_to(script)
                 command = [*(interpreter_of(link) if this_python else []), str(link), *self.argv[1:]]
