@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/.cli
 	@echo "== libvirt hands over an incoming guest (qemu/migrate), and takes the hook's document from standard output:"
-	@$(BIN)/hooking run templates/stay_and_pin.py qemu/migrate
+	@$(BIN)/hooking run templates/pincpu/pincpu.py qemu/migrate
 	@echo
 	@echo "== VDSM is about to start a VM with the custom property pincpu=0-1, and takes the hook's document from its file:"
-	@$(BIN)/hooking run templates/stay_and_pin.py before_vm_start --property pincpu=0-1
+	@$(BIN)/hooking run templates/pincpu/pincpu.py before_vm_start --property pincpu=0-1
 
 test: lint
 	$(BIN)/coverage erase

@@ -12,7 +12,7 @@ from pathlib import Path
 import hooking
 from hooking.testing import Libvirtd, run_hook
 
-SCRIPT = Path(__file__).parent.parent / "templates" / "stay_and_pin.py"
+SCRIPT = Path(__file__).parent.parent / "templates" / "pincpu" / "pincpu.py"
 ROUNDS = 50
 BOUND = 100
 

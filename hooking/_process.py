@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 
-from hooking.exceptions import DocumentError, InvocationError
+from hooking.exceptions import DocumentError, HostError, InvocationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from typing import NoReturn, TypeVar
 
     T = TypeVar("T")
+
+FAKE_HOST_MARK = ".fake-host"
+"""The file by which a folder is known that stands for the root of a host in tests."""
 
 LARGEST_PAYLOAD = 16 * 1024 * 1024
 """Bytes. A guest with 10,000 network cards needs 4 MiB."""
@@ -40,8 +43,23 @@ class Process:
 
     @property
     def root(self) -> str:
-        """The folder that stands for the root of the host: ``/``, unless a test names another in ``HOOKING_ROOT``."""
-        return os.path.abspath(self.environ.get("HOOKING_ROOT") or "/")
+        """The folder that stands for the root of the host: ``/``, unless a test names a `FakeHost` in ``HOOKING_ROOT``.
+
+        Raises:
+            HostError: The variable names another folder, or one that somebody else can write: under VDSM, who sets a
+                custom property of that name would choose the programs that root runs.
+        """
+        root = self.environ.get("HOOKING_ROOT")
+        if not root:
+            return "/"
+        try:
+            for path in root, os.path.join(root, FAKE_HOST_MARK):
+                found = os.stat(path)
+                if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                    raise HostError(f"{path} is not this user's alone, so it is no root for tests (HOOKING_ROOT)")
+        except OSError as error:
+            raise HostError(f"HOOKING_ROOT names {root}, which is no FakeHost: {error.strerror}") from error
+        return os.path.abspath(root)
 
     def payload(self, carrier: str | None) -> bytes:
         """Return the bytes that the host handed over, also when the carrier has been written since.

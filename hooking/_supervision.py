@@ -115,18 +115,22 @@ def _kill_session(leader: int) -> None:
         time.sleep(0.005)
 
 
-def open_spool() -> int:
-    """Empty standard input, and let a nameless file take what is printed; return its descriptor.
+def nameless_file() -> int:
+    """Return the descriptor of an empty file without a name.
 
     It is in memory where the system offers that, since a hook has to work when disks are full.
     """
     if hasattr(os, "memfd_create"):
-        spool = os.memfd_create("hooking", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    else:
-        import tempfile  # FreeBSD
+        return os.memfd_create("hooking", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    import tempfile  # FreeBSD
 
-        with tempfile.TemporaryFile() as file:
-            spool = os.dup(file.fileno())
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def open_spool() -> int:
+    """Empty standard input, and let a nameless file take what is printed; return its descriptor."""
+    spool = nameless_file()
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(spool, 1)

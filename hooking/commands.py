@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 
 from hooking import _process, host
+from hooking._supervision import nameless_file
 from hooking.exceptions import CommandError
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ def run_command(
         )
         raise CommandError(message)
     try:
-        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        with open(nameless_file(), "w+b") as stdout, open(nameless_file(), "w+b") as stderr:
             ended = subprocess.run(
                 command, input=stdin.encode(), timeout=timeout, check=False, stdout=stdout, stderr=stderr
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hooking import host, points
+from hooking import _process, host, points
 from hooking.exceptions import InvocationError
 
 TYPE_CHECKING = False
@@ -133,8 +133,17 @@ class HookContext:
 
     @property
     def privileged(self) -> bool:
-        """Whether this process is root's. The session daemons of users run the same scripts without."""
-        return os.geteuid() == 0
+        """Whether this process is root's, or has a host of its own in a test. Session daemons run scripts without."""
+        return os.geteuid() == 0 or self.root != "/"
+
+    @property
+    def root(self) -> str:
+        """The folder that stands for the root of the host: ``/``, but in tests.
+
+        Raises:
+            HostError: ``HOOKING_ROOT`` names a folder that no test made.
+        """
+        return _process.current().root
 
     @property
     def _described(self) -> Any:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import stat
+import threading
 import time
 
 from hooking.exceptions import HostError, InvalidValueError
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import Any, Final
 
-LOCK_TIMEOUT: Final = 30.0
-"""Seconds that a hook waits for what another hook has locked."""
+LOCK_TIMEOUT: Final = 120.0
+"""Seconds that a hook waits for what another hook has locked: longer than any action takes."""
 
-_LONGEST_NAME = 240
-_held: set[str] = set()
+_LONGEST_NAME = 200
+_held: dict[str, tuple[int, int]] = {}
+"""The locks that are held, by which process and thread."""
 
 
 class RunFolder:
@@ -78,7 +80,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def lock(self, name: str, timeout: float = LOCK_TIMEOUT) -> Generator[None, None, None]:
-        """Keep other hooks out of a block of code that takes the lock ``name``; in it this process may take it again.
+        """Keep other hooks out of a block of code that takes the lock ``name``; in it this thread may take it again.
 
         A process that ends, however, loses its locks.
 
@@ -91,17 +93,19 @@ class RunFolder:
         """
         file = f"locks/{quote(name)}"
         path = self._path(file)
-        if path in _held:
+        holder = os.getpid(), threading.get_ident()
+        if _held.get(path) == holder:
             yield
             return
         with self._reporting(file):
             descriptor = self._acquire(file, name, timeout)
-        _held.add(path)
+        _held[path] = holder
         try:
             yield
         finally:
-            _held.discard(path)
-            self._release(file, descriptor)
+            if os.getpid() == holder[0]:  # else a child that was forked in the block leaves it
+                del _held[path]
+                self._release(file, descriptor)
 
     def tidy(self) -> None:
         """Remove the locks that killed hooks left behind."""
@@ -170,12 +174,12 @@ class RunFolder:
                 raise HostError(message)
 
     def _remove_empty_folders(self, name: str) -> None:
-        folder = os.path.dirname(name)
+        folder = name
         with contextlib.suppress(OSError):
             while folder:
-                os.rmdir(self._path(folder))
                 folder = os.path.dirname(folder)
-            os.rmdir(self.path)
+                with contextlib.suppress(FileNotFoundError):  # removed by another hook, or never made
+                    os.rmdir(self._path(folder))
 
     def _path(self, name: str) -> str:
         return os.path.join(self.path, name)
@@ -192,11 +196,15 @@ def quote(text: str) -> str:
     """Return ``text`` as the name of a file: other texts have other names.
 
     Raises:
-        InvalidValueError: It is empty or too long.
+        InvalidValueError: It is empty.
     """
     name = re.sub(rb"[^\w.-]|^\.", lambda found: b"%%%02X" % found[0][0], text.encode("utf-8", "surrogateescape"))
-    if not 0 < len(name) < _LONGEST_NAME:
-        raise InvalidValueError(f"{text[:60]!r} is too long, or empty; a name has 1 to about 200 characters")
+    if not name:
+        raise InvalidValueError("an empty text names nothing")
+    if len(name) > _LONGEST_NAME:
+        import hashlib
+
+        name = name[: _LONGEST_NAME - 65] + b"~" + hashlib.sha256(name).hexdigest().encode()
     return name.decode()
 
 

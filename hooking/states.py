@@ -10,7 +10,7 @@ import sys
 from collections.abc import MutableMapping
 
 from hooking import _process, host
-from hooking.exceptions import InvalidValueError, PointError, TerminatedError
+from hooking.exceptions import HookError, InvalidValueError, PointError, TerminatedError
 from hooking.run_folder import LOCK_TIMEOUT, RunFolder, quote
 
 TYPE_CHECKING = False
@@ -37,18 +37,20 @@ class State(MutableMapping[str, "Any"]):
         root: The folder that stands for the root of the host: ``/``, but in tests.
     """
 
-    def __init__(self, context: HookContext, name: str, root: str) -> None:
-        self.root = root
+    def __init__(self, context: HookContext, name: str) -> None:
+        self.root = context.root
         self._context = context
-        self._folder = RunFolder(_base(context, root))
+        self._folder = RunFolder(_base(context, self.root))
+        self._script = name
         self._name = f"{context.driver}/{_subject(context)}/{name}"
         self._file = f"{self._name}.json"
 
     @property
     def domain(self) -> Domain:
-        """The guest as the host described it at ``prepare`` or ``before_vm_start``, else in this call.
+        """The guest: at ``prepare`` and ``before_vm_start`` that of this call, later as the host described it then.
 
         What comes at ``release`` lacks what only a running guest has, and ``before_vm_destroy`` hands over nothing.
+        What a running guest has besides (``vnet0``) is in the document of the call.
 
         Raises:
             PointError: Neither described a guest.
@@ -56,7 +58,7 @@ class State(MutableMapping[str, "Any"]):
         from hooking.document import parse
         from hooking.domain import Domain
 
-        kept = self._read()["document"]
+        kept = None if self._context.op in _PREPARE else self._read()["document"]
         described = Domain(parse(kept.encode())) if kept else self._described
         if not isinstance(described, Domain):
             raise PointError(f"{self._context.point.name} describes no guest, and none was described before")
@@ -70,8 +72,9 @@ class State(MutableMapping[str, "Any"]):
 
         Args:
             change: Names what is changed, for example the path of a file; the same for all guests that change it.
-            undo: A function of a module or of the script. It may be called twice, and without the change having been
-                made: the hook may be killed at any time.
+            undo: A function of a module or of the script; with one of the script, the change is this hook's own, and
+                shared by guests alone. It may be called twice, and without the change having been made: the hook may
+                be killed at any time.
             arguments: What ``undo`` is called with; JSON values.
 
         Raises:
@@ -85,7 +88,7 @@ class State(MutableMapping[str, "Any"]):
 
         It is made by ``make(*arguments, shares=[…])`` with the shares of all guests that hold it, and again whenever
         one of them leaves, the last time with no shares. So the arguments, of which the first guest's count, have to
-        tell what was there before. If it cannot be made, this guest's share is taken back.
+        tell what was there before. If it cannot be made, this guest's share stays what it was.
 
         Args:
             change: Names what is changed.
@@ -97,12 +100,14 @@ class State(MutableMapping[str, "Any"]):
             InvalidValueError: ``make`` cannot be found again by its name, or a value is no JSON value.
             HostError: It cannot be noted.
         """
+        if share is None:
+            raise InvalidValueError("None is no share; use remember for a change that does not add up")
         with self.lock(change):
-            noted = self._note(change, make, arguments, share)
+            noted, before = self._note(change, make, arguments, share)
             try:
                 _call(noted)
             except Exception:
-                self._let_go(change)
+                self._take_back(noted, before)
                 raise
 
     def undo(self) -> bool:
@@ -118,7 +123,7 @@ class State(MutableMapping[str, "Any"]):
             HostError: What was remembered cannot be read.
         """
         for change in reversed(self._read()["changes"]):
-            self._let_go(change)
+            self._try_to_let_go(*change)
         with self._folder.lock(self._name):
             done = not self._read()["changes"]
             if done:
@@ -173,6 +178,7 @@ class State(MutableMapping[str, "Any"]):
         """Give what is stored, and store what a block makes of it."""
         with self._folder.lock(self._name):
             record = self._read()
+            record["document"] = record["document"] or self._document
             yield record
             self._folder.write(self._file, record)
 
@@ -182,11 +188,14 @@ class State(MutableMapping[str, "Any"]):
 
     def _note(
         self, change: str, function: Callable[..., object], arguments: tuple[object, ...], share: object
-    ) -> Record:
-        """Note that this guest holds ``change``, and return what is noted of it."""
+    ) -> tuple[Record, object]:
+        """Note that this guest holds ``change``; return what is noted of it, and this guest's share before."""
+        reference = _reference(function)
+        script = self._script if reference.startswith("__main__:") else ""
         new: Record = {
             "change": change,
-            "function": _reference(function),
+            "script": script,
+            "function": reference,
             "arguments": arguments,
             "adds_up": share is not None,
             "holders": {},
@@ -194,16 +203,36 @@ class State(MutableMapping[str, "Any"]):
         _check_json([new, share])
         with self.lock(change):
             with self._record() as record:
-                if change not in record["changes"]:
-                    record["changes"].append(change)
-            noted: Record = self._folder.read(_file_of(change)) or new
+                if [change, script] not in record["changes"]:
+                    record["changes"].append([change, script])
+            noted: Record = self._folder.read(_file_of(change, script)) or new
+            if not _is_there(noted["function"]):  # another version of this package or script noted it
+                noted["function"] = reference
+            before = noted["holders"].get(self._name)
             noted["holders"][self._name] = share
-            self._folder.write(_file_of(change), noted)
-            return noted
+            self._folder.write(_file_of(change, script), noted)
+            return noted, before
 
-    def _let_go(self, change: str) -> None:
+    def _take_back(self, noted: Record, before: object) -> None:
+        """Let this guest have the share that it had before, if it had one, in a change that could not be made."""
+        if before is None:
+            self._let_go(noted["change"], noted["script"])
+        else:
+            noted["holders"][self._name] = before
+            self._folder.write(_file_of(noted["change"], noted["script"]), noted)
+            _undo(noted)
+
+    def _try_to_let_go(self, change: str, script: str) -> None:
+        try:
+            self._let_go(change, script)
+        except TerminatedError:
+            raise
+        except HookError as error:
+            _log_kept(change, error)
+
+    def _let_go(self, change: str, script: str) -> None:
         """Undo ``change``, unless other guests hold it still; where that fails, this guest keeps it."""
-        file = _file_of(change)
+        file = _file_of(change, script)
         with self.lock(change):
             noted: Record = self._folder.read(file) or {"holders": {}}
             share = noted["holders"].pop(self._name, None)
@@ -214,7 +243,7 @@ class State(MutableMapping[str, "Any"]):
             else:
                 self._folder.remove(file)
             with self._record() as record:
-                record["changes"].remove(change)
+                record["changes"] = [held for held in record["changes"] if held != [change, script]]
 
     @property
     def _described(self) -> Any:
@@ -238,15 +267,15 @@ def state(context: HookContext, name: str | None = None) -> State:
     Args:
         context: The call.
         name: Tells hooks apart that keep something about the same guest: by default the script's file name without
-            priority and ending, so ``10-ports.py`` and ``50_ports`` are the same hook.
+            its ending, and under VDSM without priority: ``50_ports`` of one hook point is ``10_ports`` of another.
 
     Raises:
-        InvalidValueError: The name cannot be part of a file's name.
+        InvalidValueError: The guest has no UUID.
         DocumentError: The document, in which libvirt tells the UUID, cannot be read.
         HostError: The folder is not safe, or cannot be used.
     """
     process = _process.current()
-    found = State(context, quote(name or _hook_name(process.argv[0])), process.root)
+    found = State(context, quote(name or _hook_name(process.argv[0], context)))
     if context.op in _PREPARE:
         found.keep_document()
     return found
@@ -264,20 +293,21 @@ def _base(context: HookContext, root: str) -> str:
 
 def _subject(context: HookContext) -> str:
     uuid = context.uuid
-    if uuid is None:
+    if uuid is None and context.object is None:
         return "host"
-    if not _UUID.fullmatch(uuid):
-        raise InvalidValueError(f"{uuid!r} is not a UUID")
-    return uuid.lower()
+    if uuid is None or not _UUID.fullmatch(uuid):
+        raise InvalidValueError(f"{uuid!r} is not the UUID of a guest or network, of which something could be kept")
+    digits = uuid.replace("-", "").lower()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-def _hook_name(script: str) -> str:
+def _hook_name(script: str, context: HookContext) -> str:
     stem = os.path.splitext(os.path.basename(script))[0]
-    return re.sub(r"^[0-9]+[-_.]*", "", stem) or stem
+    return stem if context.host == "libvirt" else re.sub(r"^[0-9]+[-_.]*", "", stem) or stem
 
 
-def _file_of(change: str) -> str:
-    return f"changes/{quote(change)}.json"
+def _file_of(change: str, script: str) -> str:
+    return f"changes/{quote(change)}@{script}.json"
 
 
 def _check_json(value: object) -> None:
@@ -289,12 +319,17 @@ def _check_json(value: object) -> None:
 
 def _reference(function: Callable[..., object]) -> str:
     reference = f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', '')}"
-    found = None
-    with contextlib.suppress(ImportError, AttributeError, ValueError):
-        found = _find(reference)
-    if found is not function:
+    if not _is_there(reference) or _find(reference) is not function:
         raise InvalidValueError(f"{function!r} cannot be found again by a later call; give a function of a module")
     return reference
+
+
+def _is_there(reference: str) -> bool:
+    try:
+        _find(reference)
+    except (ImportError, AttributeError, ValueError):
+        return False
+    return True
 
 
 def _find(reference: str) -> Callable[..., object]:
@@ -316,6 +351,10 @@ def _undo(noted: Record) -> bool:
     except TerminatedError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the other steps are undone
-        host.log(f"{noted['change']} is not undone, and kept for the next time: {error}")
+        _log_kept(noted["change"], error)
         return False
     return True
+
+
+def _log_kept(change: str, error: Exception) -> None:
+    host.log(f"{change} is not undone, and kept for the next time: {error}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -220,7 +221,22 @@ def test_a_hung_write_holds_neither_locks_nor_descriptors(host: FakeHost) -> Non
             assert Path(f"/proc/{writer}").exists()
     finally:
         os.waitpid(child, 0)
-        assert pipe.read_text() == "x\n"
+        assert not pipe.read_text(), "what a killed hook began must not be done after it"
+
+
+def test_an_empty_text_is_restored_too(host: FakeHost) -> None:
+    host.write("/sys/alias", "")
+    kernel.write_sysfs(guest(), "/sys/alias", "x")
+    assert not released(), "a fake file holds what is written, which is a line"
+    host.write("/sys/alias", "")
+    assert released()
+
+
+def test_a_value_that_does_not_come_back_is_kept(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.write("/sys/value", "1\n")
+    kernel.write_sysfs(guest(), "/sys/value", "2\n")
+    monkeypatch.setattr(kernel, "put", lambda *_: None)
+    assert not released()
 
 
 def test_a_write_that_somebody_ends_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -684,18 +700,18 @@ SIZES = "<page size='2048'/><page size='1' unit='G' nodeset='1'/>"
 NAMED = "<page size='1048576' nodeset='0'/><page size='2048' unit='KiB' nodeset='1-2'/>"
 
 RESERVED: list[tuple[str, str, dict[str, Any], dict[str, int]]] = [
-    ("the guest's memory", backed(), {}, {"kernel": 512}),
-    ("rounded up", backed(2049), {}, {"kernel": 2}),
-    ("of the guest's size", backed(pages="<page size='1048576'/>"), {}, {"kernel-1G": 1}),
-    ("of another size", backed(pages="<page size='1048576'/>"), {"size": 2048}, {"kernel": 512}),
+    ("the guest's memory", backed(), {}, {"node0": 256, "node1": 256}),
+    ("rounded up", backed(2049), {}, {"node0": 1, "node1": 1}),
+    ("of the guest's size", backed(pages="<page size='1048576'/>"), {}, {"node1-1G": 1}),
+    ("of another size", backed(pages="<page size='1048576'/>"), {"size": 2048}, {"node0": 256, "node1": 256}),
     ("on a node", backed(), {"node": 1}, {"node1": 512}),
     ("on the guest's nodes", backed(3 * 2048, more="<numatune><memory nodeset='0-1'/></numatune>"), {},
      {"node0": 1, "node1": 2}),
-    ("of cells", backed(more=CELLS), {}, {"kernel": 3 + 1 + 1}),
+    ("of cells", backed(more=CELLS), {}, {"node0": 1, "node1": 2 + 1 + 1}),
     ("of cells on nodes", backed(more=MEMNODES), {}, {"node0": 1, "node1": 2 + 1 + 1}),
     ("of cells in several sizes", backed(pages=SIZES, more=MEMNODES), {}, {"node0": 1, "node1": 2 + 1, "node1-1G": 1}),
-    ("of cells in their sizes", backed(pages=NAMED, more=CELLS), {}, {"kernel-1G": 1, "kernel": 2}),
-    ("a number", "", {"pages": 7}, {"kernel": 7}),
+    ("of cells in their sizes", backed(pages=NAMED, more=CELLS), {}, {"node1-1G": 1, "node1": 2}),
+    ("a number", "", {"pages": 7}, {"node0": 3, "node1": 4}),
     ("a number of a size on a node", "", {"pages": 7, "size": 1048576, "node": 0}, {"node0-1G": 7}),
     ("no memory", backed(0), {}, {}),
 ]  # fmt: skip
@@ -803,13 +819,35 @@ def test_where_there_are_too_few_pages_memory_is_compacted(host: FakeHost, monke
     assert host.read(POOL) == "100\n"
 
 
+def test_a_kernel_without_nodes_has_one_pool(host: FakeHost) -> None:
+    host.add_nodes(2)
+    shutil.rmtree(host.path("/sys/devices/system/node"))
+    before = host.snapshot()
+    hugepages.reserve_hugepages(guest(), 7)
+    assert pools(host) == {"kernel": 7}
+    assert released()
+    assert host.snapshot() == before
+
+
+def test_guests_on_a_node_and_on_any_share_its_pool(host: FakeHost) -> None:
+    host.add_nodes(1)
+    before = host.snapshot()
+    hugepages.reserve_hugepages(guest(), 100)
+    hugepages.reserve_hugepages(guest(uuid=BERT), 50, node=0)
+    assert pools(host) == {"node0": 150}
+    assert released()
+    assert pools(host) == {"node0": 50}
+    assert released(BERT)
+    assert host.snapshot() == before
+
+
 def test_where_there_are_too_few_pages_still_they_are_given_back(
     host: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host.add_nodes()
     host.write(POOL, "10\n")
     written = capped(monkeypatch, 40, 60, 60)
-    with pytest.raises(HostError, match=f"{POOL} got 60 of 110 huge pages: the free memory is too little"):
+    with pytest.raises(HostError, match="nr_hugepages got 60 of 110 huge pages: the free memory is too little"):
         hugepages.reserve_hugepages(guest(), 100)
     assert host.read(POOL) == "10\n"
     assert written == ["nr_hugepages 110", "compact_memory 1", "nr_hugepages 110", "nr_hugepages 10"]
@@ -841,7 +879,7 @@ def test_a_pool_that_is_gone_needs_no_giving_back(host: FakeHost) -> None:
         ("", {"pages": 0}, "0' is not a whole number from 1"),
         ("", {"pages": 1, "size": "2M"}, "'2M' is not a whole number"),
         ("", {"pages": 1, "node": "../x"}, "'../x' is not a whole number"),
-        ("", {"pages": 1, "size": 4}, "/sys/kernel/mm has no huge pages of 4 KiB; it has hugepages-1048576kB, huge"),
+        ("", {"pages": 1, "size": 4}, "node1 has no huge pages of 4 KiB; it has hugepages-1048576kB, huge"),
         (backed(), {"node": 9}, "/sys/devices/system/node/node9 has no huge pages of 2048 KiB; it has none"),
     ],
 )

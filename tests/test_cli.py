@@ -14,11 +14,13 @@ from click.testing import CliRunner, Result
 
 from hooking import cli, points
 from hooking.cli.command import hooking
+from hooking.exceptions import HookError
 from hooking.testing.difference import unified_diff
-from hooking.testing.life_cycles import LIFE_CYCLES
-from support import TEMPLATES
+from hooking.testing.life_cycles import LIFE_CYCLES, Options
+from support import DOMAIN, TEMPLATES
 
-PIN = TEMPLATES / "stay_and_pin.py"
+PIN = TEMPLATES / "pincpu" / "pincpu.py"
+STAY = TEMPLATES / "cantmigrate" / "cantmigrate.py"
 
 
 def invoke(*arguments: str) -> Result:
@@ -45,7 +47,7 @@ def test_run_with_properties_an_object_and_a_document(tmp_path: Path) -> None:
     document.write_text("<domain><name>db01</name><vcpu>4</vcpu></domain>")
     shown = invoke("run", str(PIN), "before_vm_start", "--document", str(document), "--property", "pincpu=3=")
     assert shown.exit_code == 1
-    assert "/domain/vcpu/@cpuset: '3=' is not a set of CPUs" in shown.output
+    assert "custom property pincpu: '3=' is not a set of CPUs" in shown.output
     assert "exit status 2" in shown.output
     assert "the guest is not started: script" not in shown.output
     shown = invoke("run", str(PIN), "qemu/restore", "--document", str(document), "--object", "db01")
@@ -54,9 +56,9 @@ def test_run_with_properties_an_object_and_a_document(tmp_path: Path) -> None:
 
 
 def test_a_refusal_is_status_1_of_the_command() -> None:
-    shown = invoke("run", str(PIN), "before_vm_migrate_source", "--property", "cantmigrate=1")
+    shown = invoke("run", str(STAY), "before_vm_migrate_source", "--property", "cantmigrate=1")
     assert shown.exit_code == 1
-    assert "the USB dongle is plugged into this host" in shown.output
+    assert "the custom property cantmigrate keeps this guest on its host" in shown.output
     assert "the guest is not migrated: " in shown.output
 
 
@@ -177,7 +179,27 @@ def test_what_a_script_does_on_the_host_is_shown_and_not_done(tmp_path: Path) ->
     script.write_text(ACTING)
     shown = invoke("run", str(script), "qemu/prepare").output
     assert "on the host: systemctl stop display-manager.service" in shown
-    assert "on the host: /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages: 0 → 4" in shown
+    assert "on the host: /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages: 0 → 2" in shown
+
+
+def test_the_host_has_the_devices_that_the_guest_is_to_have(tmp_path: Path) -> None:
+    script, document = tmp_path / "act.py", tmp_path / "domain.xml"
+    script.write_text(ACTING)
+    address = "<source><address domain='0x0000' bus='0x0b' slot='0x00' function='0x0'/></source>"
+    device = f"<devices><hostdev mode='subsystem' type='pci'>{address}</hostdev>"
+    document.write_text(DOMAIN.replace("<devices>", device))
+    shown = invoke("run", str(script), "qemu/prepare", "--document", str(document))
+    assert shown.exit_code == 0, shown.output
+    assert re.search(r"0000:0b:00.0/driver: \S+/nvidia → \S+/vfio-pci", shown.output)
+
+
+def test_a_host_that_cannot_be_simulated_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise HookError("taskset is not installed")
+
+    monkeypatch.setattr(Options, "host", fail)
+    shown = invoke("run", str(PIN), "before_vm_start")
+    assert (shown.exit_code, shown.output) == (2, "Error: taskset is not installed\n")
 
 
 @pytest.mark.parametrize("life_cycle", ["guest", "guest-migration"])

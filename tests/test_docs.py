@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import hooking
+from hooking.testing import FakeHost
 from support import HERE, TEMPLATES
 
 ROOT = HERE.parent
@@ -31,17 +32,16 @@ def blocks(page: Path) -> list[str]:
 )
 def test_a_code_block_runs(page: Path, number: int, tmp_path: Path) -> None:
     text = blocks(page)[number]
-    for name in ("pin.py", "stay_and_pin.py"):
-        shutil.copy(TEMPLATES / "stay_and_pin.py", tmp_path / name)
+    shutil.copy(TEMPLATES / "pincpu" / "pincpu.py", tmp_path / "pin.py")
+    (tmp_path / "stay_and_pin.py").write_text(blocks(ROOT / "README.md")[0])
     shutil.copytree(HERE / "recordings" / "vdsm", tmp_path / "recordings")
     if "def test_" not in text:
         script = tmp_path / "before_vm_start" / "hook.py"
         script.parent.mkdir()
         script.write_text(text)
         shutil.copy(ROOT / "hooking" / "testing" / "samples" / "domain.xml", tmp_path / "payload")
-        (tmp_path / "run").mkdir()
-        payload = str(tmp_path / "payload")
-        environ = {"_hook_domxml": payload, "vmId": VM, "pincpu": "1", "HOOKING_ROOT": str(tmp_path)}
+        payload, root = str(tmp_path / "payload"), str(FakeHost(tmp_path / "host").root)
+        environ = {"_hook_domxml": payload, "vmId": VM, "pincpu": "1", "HOOKING_ROOT": root}
         ended = subprocess.run([sys.executable, str(script)], env=environ, capture_output=True, check=False)
         assert ended.returncode == 0, ended.stderr
         assert (b"cpuset=" in (tmp_path / "payload").read_bytes()) == ("cpuset" in text)

@@ -10,7 +10,7 @@ from lxml import etree
 from hooking import points
 from support import DOMAIN, PINCPU, TEMPLATES, Recording, canonical, execute, recordings
 
-HOOK = (TEMPLATES / "stay_and_pin.py").read_text()
+PIN, STAY, SPOOF = ((TEMPLATES / name / f"{name}.py").read_text() for name in ("pincpu", "cantmigrate", "macspoof"))
 
 BY_HAND = """import hooking
 domain = hooking.read_domain()
@@ -70,7 +70,7 @@ def vdsm(tmp_path: Path) -> Vdsm:
 @pytest.mark.parametrize(
     ("text", "cpuset", "said"),
     [
-        (HOOK, "0-1", ""),
+        (PIN, "0-1", ""),
         (MINIDOM, "0-1", ""),
         (BY_HAND, "1-4,^3", ""),
         (PINCPU, "0-1", "pincpu: pinning cpu to: 0-1\n"),
@@ -82,7 +82,9 @@ def test_pinning_before_vm_start(vdsm: Vdsm, text: str, cpuset: str, said: str) 
     assert vdsm.cpuset() == cpuset
 
 
-@pytest.mark.parametrize("text", [HOOK, MINIDOM, PINCPU, CANTMIGRATE], ids=["handlers", "minidom", "wiki", "wiki 2"])
+@pytest.mark.parametrize(
+    "text", [PIN, STAY, MINIDOM, PINCPU, CANTMIGRATE], ids=["handlers", "handlers 2", "minidom", "wiki", "wiki 2"]
+)
 @pytest.mark.parametrize("point", ["before_vm_start", "before_vm_migrate_source"])
 def test_nothing_happens_to_a_vm_without_the_property(vdsm: Vdsm, text: str, point: str) -> None:
     assert vdsm.run(point, text) == (0, "")
@@ -90,10 +92,10 @@ def test_nothing_happens_to_a_vm_without_the_property(vdsm: Vdsm, text: str, poi
 
 
 def test_a_migration_is_blocked(vdsm: Vdsm) -> None:
-    status, said = vdsm.run("before_vm_migrate_source", HOOK, cantmigrate="1")
+    status, said = vdsm.run("before_vm_migrate_source", STAY, cantmigrate="1")
     assert (status, said) == (
         2,
-        "50_script: before_vm_migrate_source some-id: the USB dongle is plugged into this host\n",
+        "50_script: before_vm_migrate_source some-id: the custom property cantmigrate keeps this guest on its host\n",
     )
     status, said = vdsm.run("before_vm_migrate_source", CANTMIGRATE, cantmigrate="1")
     assert (status, said) == (2, "cantmigrate: before_vm_migrate_source: cannot migrate this VM\n")
@@ -103,11 +105,11 @@ def test_a_migration_is_blocked(vdsm: Vdsm) -> None:
 def test_spoofing_is_allowed_on_a_card_that_asks_for_it(vdsm: Vdsm) -> None:
     card = "<interface type='bridge'><filterref filter='vdsm-no-mac-spoofing'/></interface>"
     for point in ("before_device_create", "before_nic_hotplug"):
-        assert vdsm.run(point, HOOK, card, ifacemacspoof="true") == (0, "")
+        assert vdsm.run(point, SPOOF, card, ifacemacspoof="true") == (0, "")
         assert canonical(vdsm.payload.read_bytes()) == b'<interface type="bridge"></interface>'
-        assert vdsm.run(point, HOOK, card, ifacemacspoof="no") == (0, "")
+        assert vdsm.run(point, SPOOF, card, ifacemacspoof="no") == (0, "")
         assert vdsm.untouched(card)
-    assert vdsm.run("before_device_create", HOOK, "<disk/>", ifacemacspoof="true") == (0, "")
+    assert vdsm.run("before_device_create", SPOOF, "<disk/>", ifacemacspoof="true") == (0, "")
 
 
 @pytest.mark.parametrize("place", ["{driver}", "{driver}.d/10-x"])
@@ -115,7 +117,7 @@ def test_spoofing_is_allowed_on_a_card_that_asks_for_it(vdsm: Vdsm) -> None:
 def test_one_file_serves_every_captured_call(tmp_path: Path, recording: Recording, place: str) -> None:
     script = tmp_path / place.format(driver=recording.driver)
     script.parent.mkdir(exist_ok=True)
-    script.write_text(HOOK)
+    script.write_text(PIN)
     ended = execute(script, recording.argv[1:], stdin=recording.stdin, environ=recording.environ)
     assert (ended.returncode, ended.stderr) == (0, b"")
     if points.find(recording.driver, recording.argv[2]).reply is None:

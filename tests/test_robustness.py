@@ -159,7 +159,7 @@ def test_real_calls_of_any_kind_end_in_a_documented_status(
     tmp_path: Path, arguments: list[str], environ: dict[str, str], payload: bytes
 ) -> None:
     script = tmp_path / "qemu"
-    script.write_text((TEMPLATES / "stay_and_pin.py").read_text())
+    script.write_text((TEMPLATES / "pincpu" / "pincpu.py").read_text())
     ended = execute(script, arguments, stdin=payload, environ=environ)
     assert ended.returncode in (0, 1, 2)
     assert b"Traceback" not in ended.stderr

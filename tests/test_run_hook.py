@@ -17,7 +17,7 @@ from hooking.testing.documents import sample
 from hooking.testing.fake_programs import add_systemd
 from support import DOMAIN, TEMPLATES, recordings
 
-PIN = TEMPLATES / "stay_and_pin.py"
+PIN = TEMPLATES / "pincpu" / "pincpu.py"
 BY_HAND = """import hooking
 domain = hooking.read_domain()
 hooking.set_cpuset(domain, hooking.current_context().custom_properties["pincpu"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import inspect
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 import hooking
 from hooking import HookContext, _process, points
 from hooking.run_folder import RunFolder, quote
+from hooking.states import _find
 from hooking.testing import FakeHost, run_hook
 from hooking.testing.documents import sample
 
@@ -84,11 +86,12 @@ def test_guests_hooks_and_hosts_do_not_see_each_other(host: FakeHost) -> None:
 def test_a_uuid_is_the_same_in_capitals(host: FakeHost) -> None:
     state_of(ALMA.upper())["x"] = 1
     assert state_of(ALMA)["x"] == 1
+    assert state_of(ALMA.replace("-", ""))["x"] == 1
 
 
 @pytest.mark.parametrize("uuid", ["../../etc", "", "x" * 36, ALMA + "/.."])
 def test_what_is_no_uuid_is_refused(host: FakeHost, uuid: str) -> None:
-    with pytest.raises(hooking.InvalidValueError, match="is not a UUID"):
+    with pytest.raises(hooking.InvalidValueError, match="is not the UUID"):
         state_of(uuid)
 
 
@@ -96,18 +99,31 @@ def test_what_is_no_uuid_is_refused(host: FakeHost, uuid: str) -> None:
     ("script", "name"),
     [
         ("/etc/libvirt/hooks/qemu", "qemu"),
-        ("/etc/libvirt/hooks/qemu.d/10-ports.py", "ports"),
-        ("/usr/libexec/vdsm/hooks/before_vm_start/50_ports", "ports"),
+        ("/etc/libvirt/hooks/qemu.d/10-ports.py", "10-ports"),
         ("/etc/libvirt/hooks/qemu.d/10", "10"),
         ("/etc/libvirt/hooks/qemu.d/a hook", "a%20hook"),
     ],
 )
-def test_a_hook_is_told_by_its_file_name_without_priority(
+def test_a_hook_is_told_by_its_file_name(
     host: FakeHost, monkeypatch: pytest.MonkeyPatch, script: str, name: str
 ) -> None:
     monkeypatch.setattr(_process.current(), "argv", [script])
     state_of(ALMA)["x"] = 1
     assert [path.name for path in host.path(f"/run/libvirt-hooking/qemu/{ALMA}").iterdir()] == [f"{name}.json"]
+
+
+def test_under_vdsm_the_number_before_the_name_does_not_count(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    for script in "before_vm_start/50_ports", "after_vm_destroy/10_ports.py":
+        point = script.partition("/")[0]
+        monkeypatch.setattr(_process.current(), "argv", [f"/usr/libexec/vdsm/hooks/{script}"])
+        state = hooking.state(HookContext("vdsm", point, object=ALMA))
+        state["calls"] = state.get("calls", 0) + 1
+    assert state["calls"] == 2
+
+
+def test_a_guest_without_uuid_has_no_record(host: FakeHost) -> None:
+    with pytest.raises(hooking.InvalidValueError, match="None is not the UUID"):
+        hooking.state(HookContext("qemu", "restore", object="guest"))
 
 
 def test_only_this_user_can_reach_it(host: FakeHost) -> None:
@@ -157,18 +173,32 @@ def test_a_host_without_run_folder_is_told(host: FakeHost) -> None:
 
 
 def test_a_session_daemon_and_vdsm_have_folders_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    def folder(context: HookContext, root: str = "/") -> str:
-        process = _process.Process(["/etc/libvirt/hooks/qemu"], {"HOOKING_ROOT": root})
-        monkeypatch.setattr(_process, "_current", process)
+    def folder(context: HookContext) -> str:
         return hooking.state(context)._folder.path
 
+    monkeypatch.setattr(_process, "_current", _process.Process(["/etc/libvirt/hooks/qemu"], {}))
     guest, vm = HookContext("qemu", "started", uuid=ALMA), HookContext("vdsm", "after_vm_start", object=ALMA)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert (folder(guest), folder(vm)) == ("/run/libvirt-hooking",) * 2
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert folder(guest) == "/run/user/1000/libvirt-hooking"
     assert folder(vm) == "/run/vdsm/libvirt-hooking"
-    assert folder(guest, "/some/root") == "/some/root/run/libvirt-hooking"
+
+
+@pytest.mark.parametrize("plant", ["nothing", "no mark", "others can write", "the mark is another's"])
+def test_a_root_that_no_test_made_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plant: str) -> None:
+    root = tmp_path / "root"
+    if plant == "no mark":
+        root.mkdir()
+    elif plant != "nothing":
+        FakeHost(root)
+    if plant == "others can write":
+        root.chmod(0o777)
+    if plant == "the mark is another's":
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    process = _process.Process(["/etc/libvirt/hooks/qemu"], {"HOOKING_ROOT": str(root)})
+    with pytest.raises(hooking.HostError, match="is not this user's alone|is no FakeHost"):
+        _ = process.root
 
 
 # The document
@@ -279,6 +309,19 @@ def test_guests_that_add_up_are_made_up_for_whenever_one_leaves(host: FakeHost) 
     assert undone == [("old", shares) for shares in ([2], [2, 3], [4, 3], [3], [])]
 
 
+def test_a_share_that_cannot_grow_stays_what_it_was(host: FakeHost) -> None:
+    state_of(ALMA).share("pages", give, "old", share=2)
+    with pytest.raises(hooking.HostError, match="not so many"):
+        state_of(ALMA).share("pages", give, "old", share=20)
+    state_of(ALMA).undo()
+    assert undone == [("old", shares) for shares in ([2], [20], [2], [])]
+
+
+def test_nothing_is_no_share(host: FakeHost) -> None:
+    with pytest.raises(hooking.InvalidValueError, match="None is no share; use remember"):
+        state_of(ALMA).share("pages", give, "old", share=None)
+
+
 def test_a_share_that_cannot_be_had_is_taken_back(host: FakeHost) -> None:
     state_of(ALMA).share("pages", give, "old", share=2)
     with pytest.raises(hooking.HostError, match="not so many"):
@@ -303,6 +346,26 @@ def test_a_step_that_fails_is_logged_and_kept_and_the_others_are_undone(
     assert undone == ["three", "two", "one", "two"]
 
 
+def test_a_change_whose_note_is_damaged_keeps_no_other_from_being_undone(
+    host: FakeHost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for change in "one", "two", "three":
+        state_of(ALMA).remember(change, undo, change)
+    host.write("/run/libvirt-hooking/changes/two@.json", "{")
+    assert not state_of(ALMA).undo()
+    assert undone == ["three", "one"]
+    assert "two@.json is damaged" in capsys.readouterr().err
+
+
+def test_an_undo_whose_function_has_a_new_name_is_healed_when_it_is_remembered_again(host: FakeHost) -> None:
+    state_of(ALMA).remember("x", undo, "old")
+    note = host.path("/run/libvirt-hooking/changes/x@.json")
+    note.write_text(note.read_text().replace(":undo", ":undo_of_an_earlier_version"))
+    state_of(ALMA).remember("x", undo, "new")
+    assert state_of(ALMA).undo()
+    assert undone == ["old"]
+
+
 def test_a_hook_that_is_told_to_end_stops_undoing(host: FakeHost) -> None:
     state_of(ALMA).remember("one", undo, "one")
     state_of(ALMA).remember("two", terminate)
@@ -323,7 +386,7 @@ def test_a_function_that_no_later_call_finds_is_refused(host: FakeHost, function
 
 def test_an_undo_of_an_unknown_module_is_kept(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:
     state_of(ALMA).remember("x", undo, 1)
-    note = host.path("/run/libvirt-hooking/changes/x.json")
+    note = host.path("/run/libvirt-hooking/changes/x@.json")
     note.write_text(note.read_text().replace(f"{__name__}:", "no_such_module:"))
     assert not state_of(ALMA).undo()
     assert "No module named 'no_such_module'" in capsys.readouterr().err
@@ -347,10 +410,18 @@ def test_a_script_remembers_functions_of_its_own(host: FakeHost, tmp_path: Path)
 
 def test_a_change_that_was_not_yet_noted_when_the_hook_was_killed_is_no_more(host: FakeHost) -> None:
     state_of(ALMA).remember("x", undo, 1)
-    host.path("/run/libvirt-hooking/changes/x.json").unlink()
+    host.path("/run/libvirt-hooking/changes/x@.json").unlink()
     assert state_of(ALMA).undo()
     assert undone == []
     assert not host.path("/run/libvirt-hooking").exists()
+
+
+def test_a_folder_that_a_killed_hook_had_begun_to_make_goes_too(host: FakeHost) -> None:
+    before = host.snapshot()
+    host.path("/run/libvirt-hooking").mkdir(mode=0o700)
+    host.path("/run/libvirt-hooking/qemu").mkdir(mode=0o700)
+    assert state_of(ALMA).undo()
+    assert host.snapshot() == before
 
 
 # Locks
@@ -374,6 +445,36 @@ def test_what_another_hook_has_locked_is_waited_for(host: FakeHost) -> None:
         with state_of(ALMA).lock("firewall"):
             other.wait()
     assert not host.path("/run/libvirt-hooking").exists()
+
+
+def test_another_thread_waits_for_a_lock(host: FakeHost) -> None:
+    errors: list[str] = []
+
+    def take() -> None:
+        try:
+            with state_of(ALMA).lock("x", timeout=0.05):
+                errors.append("taken")
+        except hooking.HostError as error:
+            errors.append(str(error))
+
+    with state_of(ALMA).lock("x"):
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join()
+    assert errors == ["another hook has held 'x' for more than 0.05 s"]
+
+
+def test_a_child_that_leaves_the_block_takes_no_lock_away(host: FakeHost) -> None:
+    path = host.path("/run/libvirt-hooking/locks/x")
+    lock = state_of(ALMA).lock("x")
+    with lock:
+        child = os.fork()
+        if child == 0:
+            lock.__exit__(None, None, None)
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert path.exists()
+    assert not path.exists()
 
 
 def test_a_lock_may_be_taken_again_in_its_block(host: FakeHost) -> None:
@@ -443,10 +544,15 @@ def test_any_text_can_name_a_file(text: str, name: str) -> None:
     assert quote(text) == name
 
 
-@pytest.mark.parametrize("text", ["", "x" * 300])
-def test_texts_that_cannot_name_a_file_are_refused(text: str) -> None:
-    with pytest.raises(hooking.InvalidValueError, match="too long, or empty"):
-        quote(text)
+def test_long_texts_name_files_too() -> None:
+    names = {quote("/sys" + "/x" * length) for length in range(1000)}
+    assert len(names) == 1000
+    assert max(map(len, names)) < 240
+
+
+def test_an_empty_text_names_no_file() -> None:
+    with pytest.raises(hooking.InvalidValueError, match="an empty text names nothing"):
+        quote("")
 
 
 def test_a_folder_that_vanishes_all_the_time_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -456,3 +562,27 @@ def test_a_folder_that_vanishes_all_the_time_is_given_up(tmp_path: Path, monkeyp
     monkeypatch.setattr(os, "mkdir", vanish)
     with pytest.raises(hooking.HostError, match="No such file"):
         RunFolder(str(tmp_path / "run")).write("x", 1)
+
+
+NOTED = {
+    "bridges:restore_bridge": "root, device, index, bridge, vlans",
+    "bridges:restore_vlans": "root, device, index, vlans",
+    "consoles:rebind": "bus, device, driver",
+    "cpus:place_interrupts": "folder, online, before, shares",
+    "files:restore_owner": "root, path, identity, uid, gid",
+    "hugepages:set_pages": "file, before, compact, shares",
+    "isolation:divide_cpus": "root, settings, shares",
+    "kernel:restore": "file, text",
+    "pci:give_back": "root, bus, device, driver, override",
+    "ports:close_port": "root, family, name",
+    "routes:remove_route": "root, route, target",
+    "units:restore_unit": "root, unit, verb, timeout",
+    "volumes:restore_volume": "root, volume, active",
+}
+
+
+def test_notes_of_an_older_version_are_understood() -> None:
+    """A guest may outlive an upgrade: its notes name these functions, with these arguments."""
+    for reference, arguments in NOTED.items():
+        function = _find(f"hooking.actions.{reference}")
+        assert ", ".join(inspect.signature(function).parameters) == arguments

@@ -271,8 +271,8 @@ def test_a_script_that_hangs_vdsm_is_no_failure_but_told(tmp_path: Path) -> None
 
 def test_hooks_of_this_package_work_as_they_do_on_a_host(tmp_path: Path) -> None:
     host = Vdsmd(tmp_path, this_python=True)
-    for point in ("before_vm_start", "before_vm_migrate_source"):
-        host.install(TEMPLATES / "stay_and_pin.py", point)
+    host.install(TEMPLATES / "pincpu" / "pincpu.py", "before_vm_start")
+    host.install(TEMPLATES / "cantmigrate" / "cantmigrate.py", "before_vm_migrate_source")
     vm = host.start_vm(VM, custom_properties={"pincpu": "1-3", "cantmigrate": "1"})
     assert vm.domain.vcpu.cpuset == "1-3"
     assert not host.migrate_vm(vm).up

@@ -11,6 +11,7 @@ from hooking.values import CPU_NUMBERS, UNSIGNED, parse_cpuset, unit_bytes, whol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Final
 
     from hooking.domain import Domain
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 TIMEOUT: Final = 30.0
 """Seconds that the kernel gets to find pages: it may have to move what is in their way."""
 
+_NODES = "/sys/devices/system/node"
 _COUNT = whole_number(1, 2**40)
 
 
@@ -37,8 +39,7 @@ def reserve_hugepages(
 
     A pool has as many pages as it had before the first guest, and those of all guests: do not set it by other means
     meanwhile. If memory is too little or in pieces it is compacted, and the kernel asked again; if that does not help
-    the pages are given back, and the guest can be refused before it starts. On a host with several NUMA nodes name the
-    node: pages of no node are given back on any.
+    the pages are given back, and the guest can be refused before it starts.
     Follows https://docs.kernel.org/admin-guide/mm/hugetlbpage.html.
 
     Args:
@@ -46,7 +47,7 @@ def reserve_hugepages(
         pages: How many the guest has then; by default as many as hold its memory: each of its NUMA cells in pages of
             the size that ``<hugepages>`` names, on the nodes that ``<numatune>`` names (in equal shares, if several).
         size: The size of a page in KiB; by default that of the guest's document, else the host's.
-        node: The NUMA node of the host; by default that of the guest's document, else any.
+        node: The NUMA node of the host; by default those of the guest's document, else equal parts of all.
         drop_caches: If there are too few, let the kernel forget the files that it has in memory, which slows the host
             down for a while, and try once more.
 
@@ -56,10 +57,11 @@ def reserve_hugepages(
     """
     size = None if size is None else _COUNT.read(str(size))
     node = None if node is None else UNSIGNED.read(str(node))
+    nodes = _host_nodes(state) if node is None else [node]
     if pages is None:
-        wanted = _of_guest(state, size, node)
+        wanted = _of_guest(state, size, node, nodes)
     else:
-        wanted = {(size or _default_size(state), node): _COUNT.read(str(pages))}
+        wanted = _spread(_COUNT.read(str(pages)), size or _default_size(state), nodes)
     for file, count in [(_file(state, pool), count) for pool, count in wanted.items()]:
         _reserve(state, file, count, drop_caches=drop_caches)
 
@@ -113,7 +115,19 @@ def _size(file: str) -> int:
     return UNSIGNED.read(kernel.read(file)) - UNSIGNED.read(kernel.read(surplus))
 
 
-def _of_guest(state: State, size: int | None, node: int | None) -> dict[Pool, int]:
+def _spread(count: int, size: int, nodes: Sequence[int | None]) -> dict[Pool, int]:
+    """Return equal parts of ``count`` pages for each node."""
+    parts = {(size, node): (count + index) // len(nodes) for index, node in enumerate(nodes)}
+    return {pool: part for pool, part in parts.items() if part}
+
+
+def _host_nodes(state: State) -> Sequence[int | None]:
+    """Return the host's NUMA nodes that have memory; a kernel without NUMA has one pool for all."""
+    folders = [name for name in kernel.entries(state, _NODES) if re.fullmatch(r"node\d+", name)]
+    return [int(name[4:]) for name in folders if kernel.entries(state, f"{_NODES}/{name}/hugepages")] or [None]
+
+
+def _of_guest(state: State, size: int | None, node: int | None, nodes: Sequence[int | None]) -> dict[Pool, int]:
     domain = state.domain
     if not domain.memory_backing.hugepages:
         raise InvalidValueError("the guest's memory is not of huge pages; call set_hugepages, or say how many pages")
@@ -121,10 +135,10 @@ def _of_guest(state: State, size: int | None, node: int | None) -> dict[Pool, in
     for cell, memory in _cells(domain):
         chosen = size or _page_size(domain, cell) or _default_size(state)
         count = -(-memory // (chosen * 1024))
-        nodes = _nodes(domain, cell) if node is None else [node]
-        for index, each in enumerate(nodes):
-            wanted[chosen, each] = wanted.get((chosen, each), 0) + (count + index) // len(nodes)
-    return {pool: count for pool, count in wanted.items() if count}
+        own = _nodes(domain, cell) if node is None else []
+        for pool, part in _spread(count, chosen, own or nodes).items():
+            wanted[pool] = wanted.get(pool, 0) + part
+    return wanted
 
 
 def _cells(domain: Domain) -> list[tuple[str, int]]:
@@ -145,11 +159,11 @@ def _page_size(domain: Domain, cell: str) -> int | None:
     return None
 
 
-def _nodes(domain: Domain, cell: str) -> list[int] | list[None]:
-    """Return the host's NUMA nodes that the memory of a cell is taken from; any, if the document does not say."""
+def _nodes(domain: Domain, cell: str) -> list[int]:
+    """Return the host's NUMA nodes that the memory of a cell is taken from; none, if the document does not say."""
     node = domain.element.find(f"numatune/memnode[@cellid='{cell}']")
     nodeset = domain.numatune.nodeset if node is None else node.get("nodeset")
-    return CPU_NUMBERS.read(nodeset) if nodeset else [None]
+    return CPU_NUMBERS.read(nodeset) if nodeset else []
 
 
 def _default_size(state: State) -> int:
@@ -161,7 +175,7 @@ def _default_size(state: State) -> int:
 
 def _file(state: State, pool: Pool) -> str:
     size, node = pool
-    top = "/sys/kernel/mm" if node is None else f"/sys/devices/system/node/node{node}"
+    top = "/sys/kernel/mm" if node is None else f"{_NODES}/node{node}"
     known = kernel.entries(state, f"{top}/hugepages")
     if f"hugepages-{size}kB" not in known:
         raise HostError(f"{top} has no huge pages of {size} KiB; it has {', '.join(known) or 'none'}")

@@ -88,10 +88,12 @@ def restore(file: str, text: str) -> None:
     """Let ``file`` hold ``text`` again, unless it does, or is gone: a device may have been unplugged.
 
     Raises:
-        HostError: The kernel refuses the text, or takes too long.
+        HostError: The kernel refuses the text, silently or not, or takes too long.
     """
     if os.path.exists(file) and read(file) != text:
         put(file, text)
+        if read(file) != text:
+            raise HostError(f"{file} does not go back to {text.strip()!r}, which it held before")
 
 
 def put(file: str, text: str, timeout: float = TIMEOUT, *, tolerated: Collection[int] = ()) -> None:
@@ -106,11 +108,12 @@ def put(file: str, text: str, timeout: float = TIMEOUT, *, tolerated: Collection
     Raises:
         HostError: The kernel refuses the text, or takes too long.
     """
-    data = text.encode()
+    data = text.encode() or b"\n"  # writing nothing changes nothing
+    parent = os.getpid()
     ended, end = os.pipe()
     child = os.fork()
     if child == 0:
-        _write_and_exit(file, data, end)
+        _write_and_exit(file, data, end, parent)
     os.close(end)
     failure = _wait(child, ended, timeout)
     if failure is None:
@@ -167,7 +170,7 @@ def _await_driver(bus: str, device: str, driver: str | None) -> None:
         time.sleep(0.001)
 
 
-def _write_and_exit(file: str, data: bytes, end: int) -> NoReturn:
+def _write_and_exit(file: str, data: bytes, end: int, parent: int) -> NoReturn:
     failure = errno.EIO
     try:
         for descriptor in set(map(int, os.listdir("/dev/fd"))) - {end}:  # hung, it must hold neither locks nor the host
@@ -175,7 +178,9 @@ def _write_and_exit(file: str, data: bytes, end: int) -> NoReturn:
                 os.close(descriptor)
             except OSError:  # noqa: PERF203 - the one that listed them
                 continue
-        os.write(os.open(file, os.O_WRONLY | os.O_TRUNC), data)
+        descriptor = os.open(file, os.O_WRONLY | os.O_TRUNC)
+        if os.getppid() == parent:  # else the hook was killed, and another may have changed the file since
+            os.write(descriptor, data)
         failure = 0
     except OSError as error:
         failure = min(error.errno or failure, 255)  # the kernel has some beyond what an exit status holds

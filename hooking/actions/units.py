@@ -59,19 +59,20 @@ def start_units(state: State, *units: str, timeout: float = TIMEOUT) -> None:
     _switch(state, units, "start", timeout)
 
 
-def restore_unit(root: str, unit: str, verb: str) -> None:
+def restore_unit(root: str, unit: str, verb: str, timeout: float = TIMEOUT) -> None:
     """Start or stop a unit again, unless it runs, or does not, as it should.
 
     Args:
         root: The root of the host.
         unit: Its name.
         verb: ``start``, ``stop``, or empty if it was found as the guest needs it.
+        timeout: Seconds for it.
 
     Raises:
         CommandError: systemd does not do it.
     """
     if verb and is_running(root, unit) != (verb == "start"):
-        programs.run(root, "systemctl", verb, unit)
+        programs.run(root, "systemctl", verb, unit, timeout=timeout)
 
 
 def is_running(root: str, unit: str) -> bool:
@@ -87,9 +88,11 @@ def _switch(state: State, units: tuple[str, ...], verb: str, timeout: float) -> 
     for unit in [_checked(state.root, unit) for unit in units]:
         change = f"unit {unit}"
         with state.lock(change):
-            needed = is_running(state.root, unit) != (verb == "start")
-            state.remember(change, restore_unit, state.root, unit, _opposite(verb) if needed else "")
-            if needed:
+            active = _show(state.root, unit)["ActiveState"]
+            needed = (active in _RUNNING) != (verb == "start")
+            undo = _opposite(verb) if needed else ""
+            state.remember(change, restore_unit, state.root, unit, undo, timeout)
+            if needed or active == "deactivating":  # then it waits until that is over
                 programs.run(state.root, "systemctl", verb, unit, timeout=timeout)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 import hooking as package
+from hooking.cli.new import new
 from hooking.cli.points import points
 from hooking.cli.record import record
 from hooking.cli.replay import replay
@@ -20,6 +21,7 @@ def hooking() -> None:
     """
 
 
+hooking.add_command(new)
 hooking.add_command(run)
 hooking.add_command(record)
 hooking.add_command(replay)

@@ -33,7 +33,8 @@ SAMPLE_VM_ID = "3573e29e-5de9-468a-9fae-16050c6b3dcc"
 def sample(point: Point) -> bytes:
     """Return a document such as the host hands over at ``point``; nothing where there is none."""
     kind = "json" if point.is_json else "xml"
-    return _sample(point.op, point.driver, f"{point.document}.{kind}") if point.document else b""
+    driver = point.driver if point.document == "domain" else ""
+    return _sample(point.op, driver, f"{point.document}.{kind}") if point.document else b""
 
 
 def load(point: Point, source: DocumentSource) -> bytes:
@@ -61,7 +62,9 @@ def load(point: Point, source: DocumentSource) -> bytes:
 def object_name(point: Point, document: bytes) -> str | None:
     """Return the name that libvirt gives as the object, or VDSM's ``vmId``; `None` where there is none."""
     if point.driver == "vdsm":
-        return SAMPLE_VM_ID if point.environ != "-" else None
+        if point.environ == "-":
+            return None
+        return Domain(parse(document)).uuid if point.document == "domain" and document.strip() else SAMPLE_VM_ID
     return _name(document) if document.strip() else None
 
 

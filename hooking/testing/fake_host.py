@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from hooking._process import FAKE_HOST_MARK
 from hooking.testing.fake_kernel import FakeKernel
 
 TYPE_CHECKING = False
@@ -31,6 +32,9 @@ class FakeHost:
         self.root = Path(root)
         for folder in "run", "sys", "proc", "usr/bin":
             self.path(folder).mkdir(parents=True, exist_ok=True)
+        for path in self.root, self.root / FAKE_HOST_MARK:
+            path.touch()
+            path.chmod(path.stat().st_mode & ~0o022)
         self._kernel = FakeKernel(self.root)
 
     def __enter__(self) -> Self:
@@ -82,7 +86,12 @@ class FakeHost:
         self.write("/proc/meminfo", f"MemTotal:       24684084 kB\nHugepagesize:   {sizes[0]:>8} kB\n")
         for name in "compact_memory", "drop_caches":
             self.write(f"/proc/sys/vm/{name}", "0\n")
-        for top in "/sys/kernel/mm", *(f"/sys/devices/system/node/node{node}" for node in range(count)):
+        tops = [f"/sys/devices/system/node/node{node}" for node in range(count)]
+        if count == 1:
+            self._link("/sys/kernel/mm/hugepages", f"{tops[0]}/hugepages")
+        else:
+            tops.append("/sys/kernel/mm")
+        for top in tops:
             for size in sizes:
                 for name in "nr_hugepages", "free_hugepages", "surplus_hugepages":
                     self.write(f"{top}/hugepages/hugepages-{size}kB/{name}", "0\n")
@@ -160,7 +169,7 @@ class FakeHost:
         for folder, folders, files in os.walk(self.root):
             for name in folders + files:
                 path = Path(folder, name)
-                if path != self.root / _LOG:
+                if path.parent != self.root or name not in (_LOG, FAKE_HOST_MARK):
                     yield str(path.relative_to(self.root)), _content(path)
 
 
