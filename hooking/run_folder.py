@@ -174,12 +174,12 @@ class RunFolder:
                 raise HostError(message)
 
     def _remove_empty_folders(self, name: str) -> None:
-        folder = name
+        parts = name.split("/")
         with contextlib.suppress(OSError):
-            while folder:
-                folder = os.path.dirname(folder)
+            while parts:
+                parts.pop()
                 with contextlib.suppress(FileNotFoundError):  # removed by another hook, or never made
-                    os.rmdir(self._path(folder))
+                    os.rmdir(self._path("/".join(parts)))
 
     def _path(self, name: str) -> str:
         return os.path.join(self.path, name)
