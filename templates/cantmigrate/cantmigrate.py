@@ -5,7 +5,7 @@ With the property, whatever its value, a live migration is refused: by VDSM on t
 destination, so there the hook belongs on every host that a guest could come to.
 
     engine-config -s UserDefinedVMProperties='cantmigrate=^(true|1)$' --cver=4.7
-    virsh metadata web1 --uri urn:libvirt-hooking:1 --key hooking --set '<properties><cantmigrate/></properties>'
+    virsh metadata vm --config urn:libvirt-hooking:1 --key hooking --set '<properties><cantmigrate/></properties>'
 
 VDSM: before_vm_migrate_source. libvirt: qemu, libxl.
 """

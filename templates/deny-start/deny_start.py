@@ -36,7 +36,8 @@ def missing_bridges(domain: hooking.Domain, context: hooking.HookContext) -> Ite
 
 def missing_pages(domain: hooking.Domain, context: hooking.HookContext) -> Iterator[str]:
     if domain.memory_backing.hugepages:
-        page = domain.element.find("memoryBacking/hugepages/page")
+        pages = domain.element.iterfind("memoryBacking/hugepages/page")
+        page = next((page for page in pages if not page.get("nodeset")), None)
         size = hooking.SIZE.read(PAGE_SIZE if page is None else f"{page.get('size')} {page.get('unit', 'KiB')}")
         needed = -(-(domain.memory.bytes or 0) // size)
         folder = f"sys/kernel/mm/hugepages/hugepages-{size // 1024}kB"

@@ -37,7 +37,8 @@ def test_a_guest_waits_for_its_bridges(host: FakeHost) -> None:
     [
         ("", 2048, 50),
         ("<page size='2048'/>", 2048, 50),
-        ("<page size='1' unit='GiB' nodeset='0'/>", 1048576, 1),
+        ("<page size='1' unit='GiB'/>", 1048576, 1),
+        ("<page size='1' unit='GiB' nodeset='0'/><page size='2048'/>", 2048, 50),
     ],
 )
 def test_a_guest_waits_for_its_huge_pages(host: FakeHost, pages: str, size: int, needed: int) -> None:

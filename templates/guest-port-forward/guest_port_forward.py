@@ -5,7 +5,7 @@ r"""Forward ports of the host to a guest: custom properties forward, address.
 first), TCP unless said otherwise. ``address=192.168.122.5`` is the guest's, which its network always has to give it
 (``<host mac='…' ip='…'/>``). What a firewall flushed comes back when the daemon restarts.
 
-    virsh metadata web01 --uri urn:libvirt-hooking:1 --key hooking \
+    virsh metadata web01 --config --uri urn:libvirt-hooking:1 --key hooking \
         --set '<properties><forward>8080:80</forward><address>192.168.122.5</address></properties>'
 
 libvirt: qemu.

@@ -4,13 +4,13 @@ r"""Reserve the huge pages of a guest before it starts: custom property hugepage
 ``hugepages=2048`` is the size of the pages in KiB, ``yes`` the size that the guest's document names, else the host's.
 The host's pools grow by the guest's memory, and shrink when it is gone. Without enough memory the guest does not start.
 
-    virsh metadata web01 --uri urn:libvirt-hooking:1 --key hooking \
+    virsh metadata web01 --config --uri urn:libvirt-hooking:1 --key hooking \
         --set '<properties><hugepages>yes</hugepages></properties>'
 
 The document has to ask for huge pages (``<memoryBacking><hugepages/>``). For oVirt install the hook twice: VDSM's copy
 lets it ask, libvirt's reserves the pages, which takes root. Where the Engine has no such property of its own yet:
 
-    engine-config -s UserDefinedVMProperties='hugepages=^(yes|[1-9][0-9]*)$' --cver=4.7
+    engine-config -s UserDefinedVMProperties='hugepages=^(yes|[1-9][0-9]{0,9})$' --cver=4.7
 
 VDSM: before_vm_start. libvirt: qemu.
 """
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hooking
 
-PAGES = hooking.pattern("yes|[1-9][0-9]*")
+PAGES = hooking.pattern("yes|[1-9][0-9]{0,9}")
 
 hook = hooking.Hook(timeout=120)
 

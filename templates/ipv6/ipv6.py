@@ -4,7 +4,7 @@
 ``ipv6addr=2001:db8::10/64``, ``ipv6gateway``, ``ipv6autoconf`` and ``dhcpv6`` are custom properties of a network. VDSM
 knows these keys of a request to set up networks, and this hook puts them there.
 
-    engine-config -s UserDefinedNetworkCustomProperties='ipv6addr=.+;ipv6gateway=.+' --cver=4.7
+    engine-config -s UserDefinedNetworkCustomProperties='ipv6addr=.+;ipv6gateway=.+;ipv6autoconf=.;dhcpv6=.' --cver=4.7
 
 VDSM: before_network_setup, which runs as root.
 """

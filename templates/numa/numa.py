@@ -5,8 +5,8 @@
 Engine has given nodes already does not start under VDSM. libvirt asks when a guest comes from another host or from a
 file, and the nodes that it had there give way.
 
-    engine-config -s UserDefinedVMProperties='numa=^(strict|interleave|preferred):[0-9,^-]+$' --cver=4.7
-    virsh metadata web1 --uri urn:libvirt-hooking:1 --key hooking --set '<properties><numa>strict:0</numa></properties>'
+    engine-config -s UserDefinedVMProperties='numa=^(strict|interleave|preferred|restrictive):[0-9,^-]+$' --cver=4.7
+    virsh metadata x --config urn:libvirt-hooking:1 --key hooking --set '<properties><numa>strict:0</numa></properties>'
 
 VDSM: before_vm_start. libvirt: qemu.
 """

@@ -5,7 +5,7 @@
 libvirt asks when a guest comes from another host or from a file, and what pinned it there gives way.
 
     engine-config -s UserDefinedVMProperties='pincpu=^[0-9,^-]+$' --cver=4.7
-    virsh metadata web1 --uri urn:libvirt-hooking:1 --key hooking --set '<properties><pincpu>0-1</pincpu></properties>'
+    virsh metadata vm --config urn:libvirt-hooking:1 --key hooking --set '<properties><pincpu>0-1</pincpu></properties>'
 
 VDSM: before_vm_start. libvirt: qemu.
 """

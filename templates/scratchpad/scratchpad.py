@@ -2,11 +2,12 @@
 """Give VMs empty disks that end with them: custom property scratchpad.
 
 ``scratchpad=20G,/var/scratch/web01:512M,/var/scratch/swap``: sizes and paths of files, in a folder of the host where
-the user vdsm may write. A file that is there already is never touched. Such a VM stays on its host.
+the user vdsm may write. A file that is there already is never touched. Such a VM stays on its host, and awake. Beside
+each file lies a second name of it, with the VM's ID, which tells that the file is this hook's.
 
-    engine-config -s UserDefinedVMProperties='scratchpad=^[0-9]+[kMGT]?,/.+$' --cver=4.7
+    engine-config -s UserDefinedVMProperties='scratchpad=^[0-9]{1,6}[kMGT]?,/.+$' --cver=4.7
 
-VDSM: before_vm_start, before_vm_migrate_source, after_vm_destroy.
+VDSM: before_vm_start, before_vm_migrate_source, before_vm_hibernate, after_vm_destroy.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import os
 
 import hooking
 
-DISKS = hooking.list_of(hooking.pattern("[0-9]+[kMGT]?,/.+"), ":")
+DISKS = hooking.list_of(hooking.pattern("[0-9]{1,6}[kMGT]?,/.+"), ":")
 
 hook = hooking.Hook(timeout=30)
 
@@ -26,7 +27,7 @@ def make(domain: hooking.Domain, context: hooking.HookContext) -> None:
     for item in hooking.read_property(context, "scratchpad", DISKS) or []:
         size, path = item.split(",", 1)
         try:
-            make_file(hooking.state(context), path, hooking.SIZE.read(size))
+            make_file(hooking.state(context), path, f"{path}.{context.uuid}", hooking.SIZE.read(size))
         except OSError as error:
             hooking.refuse(context, f"cannot make the scratch disk {path}: {error.strerror}")
         disk = hooking.add_disk(domain, path)
@@ -34,10 +35,10 @@ def make(domain: hooking.Domain, context: hooking.HookContext) -> None:
         hooking.set_disk_driver(disk, cache="writeback", error_policy="stop")
 
 
-@hook.vdsm("before_vm_migrate_source")
+@hook.vdsm("before_vm_migrate_source", "before_vm_hibernate")
 def stay(domain: hooking.Domain, context: hooking.HookContext) -> None:
     if "scratchpad" in context.custom_properties:
-        hooking.block_migration(context, "the scratch disks of this VM are on this host alone")
+        hooking.refuse(context, "the scratch disks of this VM are on this host alone, and end with it")
 
 
 @hook.vdsm("after_vm_destroy")
@@ -45,16 +46,22 @@ def remove(domain: hooking.Domain, context: hooking.HookContext) -> None:
     hooking.state(context).undo()
 
 
-def make_file(state: hooking.State, path: str, size: int) -> None:
-    with open(state.path(path), "xb") as file:
-        state.remember(f"scratch disk {path}", remove_file, state.path(path))  # not earlier: now the file is ours
-        os.fchmod(file.fileno(), 0o660)  # QEMU is of the group kvm, as vdsm is
-        file.truncate(size)
+def make_file(state: hooking.State, path: str, mark: str, size: int) -> None:
+    file, mark = state.path(path), state.path(mark)
+    remove_file(file, mark)  # of a start that was cut short
+    state.remember(f"scratch disk {path}", remove_file, file, mark)
+    with open(mark, "xb") as stream:
+        os.fchmod(stream.fileno(), 0o660)  # QEMU is of the group kvm, as vdsm is
+        stream.truncate(size)
+    os.link(mark, file)
 
 
-def remove_file(path: str) -> None:
+def remove_file(file: str, mark: str) -> None:
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+        if os.path.samefile(file, mark):
+            os.unlink(file)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(mark)
 
 
 if __name__ == "__main__":

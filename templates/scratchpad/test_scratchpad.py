@@ -19,7 +19,8 @@ def host(tmp_path: Path) -> FakeHost:
 
 
 def sizes(host: FakeHost) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in host.path("/scratch").iterdir()}
+    """The disks; each has a second name that says whose it is."""
+    return {path.name: path.stat().st_size for path in host.path("/scratch").iterdir() if not path.suffix}
 
 
 def test_disks_are_there_while_the_vm_runs(host: FakeHost) -> None:
@@ -43,6 +44,12 @@ def test_a_file_that_was_there_is_never_touched(host: FakeHost) -> None:
     assert sizes(host) == {"b": len("precious")}
 
 
+def test_a_disk_of_a_start_that_was_cut_short_is_made_anew(host: FakeHost) -> None:
+    for size in "1M", "2M":
+        run_hook(scratchpad.hook, "before_vm_start", custom_properties={"scratchpad": f"{size},/scratch/a"}, host=host)
+    assert sizes(host) == {"a": 2 << 20}
+
+
 def test_a_disk_that_is_gone_is_no_trouble(host: FakeHost) -> None:
     run_hook(scratchpad.hook, "before_vm_start", custom_properties=DISKS, host=host)
     host.path("/scratch/a").unlink()
@@ -50,7 +57,7 @@ def test_a_disk_that_is_gone_is_no_trouble(host: FakeHost) -> None:
     assert (outcome.status, outcome.stderr, sizes(host)) == (0, "", {})
 
 
-@pytest.mark.parametrize("disks", ["1M", "1X,/scratch/a", "1M,scratch/a", "1M,/scratch/a:"])
+@pytest.mark.parametrize("disks", ["1M", "1X,/scratch/a", "1000000T,/scratch/a", "1M,scratch/a", "1M,/scratch/a:"])
 def test_a_vm_with_wrong_disks_does_not_start(host: FakeHost, disks: str) -> None:
     outcome = run_hook(scratchpad.hook, "before_vm_start", custom_properties={"scratchpad": disks}, host=host)
     assert "custom property scratchpad: " in outcome.host_verdict
@@ -58,12 +65,13 @@ def test_a_vm_with_wrong_disks_does_not_start(host: FakeHost, disks: str) -> Non
 
 
 def test_a_vm_with_scratch_disks_lives_and_ends_on_its_host(vdsmd: Vdsmd) -> None:
-    for point in ("before_vm_start", "before_vm_migrate_source", "after_vm_destroy"):
+    for point in ("before_vm_start", "before_vm_migrate_source", "before_vm_hibernate", "after_vm_destroy"):
         vdsmd.install(scratchpad.__file__, point)
     vdsmd.host.path("/scratch").mkdir()
     vm = vdsmd.start_vm(custom_properties=DISKS)
     assert vm.up
     assert not vdsmd.migrate_vm(vm).up
+    assert not vdsmd.hibernate_vm(vm)
     assert set(sizes(vdsmd.host)) == {"a", "b"}
     assert vdsmd.destroy_vm(vm)
     assert sizes(vdsmd.host) == {}

@@ -4,7 +4,7 @@
 ``hostusb=0x1234:0xbeef&0x1050:0x0407``: vendor and product, as lsusb prints them, wherever they are plugged in. libvirt
 gives QEMU the right to open them. Such a VM stays on its host.
 
-    engine-config -s UserDefinedVMProperties='hostusb=^(&?0x[0-9a-f]{4}:0x[0-9a-f]{4})+$' --cver=4.7
+    engine-config -s UserDefinedVMProperties='hostusb=^(0x[0-9a-fA-F]{4}:0x[0-9a-fA-F]{4}(&|$))+$' --cver=4.7
 
 VDSM: before_vm_start, before_vm_migrate_source.
 """
