@@ -1,4 +1,4 @@
-"""Write the tables of all edits and actions from their docstrings: python docs/generate.py."""
+"""Write the tables of all edits, actions and findings from the code: python docs/generate.py."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pkgutil
 from pathlib import Path
 
 import hooking
+from hooking.cli.checks.findings import RULES
 
 HERE = Path(__file__).parent
 
@@ -29,8 +30,39 @@ PAGES = {"edits": ("edit", EDITS), "actions": ("action", ACTIONS)}
 """What a function of a package is called, and how its page begins."""
 
 
+CHECK = """# hooking check
+
+    hooking check ./pin.py --point before_vm_start
+    hooking check /etc/libvirt/hooks/qemu.d/*
+
+It tells what would go wrong with hook scripts, before it does; it exits with 0 if it found nothing, and with 1 if it
+did. Python and shell scripts are read: what stands in comments, texts and here-documents is no finding, and for which
+operations a line runs is followed through `if`, `case` and functions.
+
+Then each script is started on a simulated host, at each of its hook points, for a guest that it knows nothing of.
+Programs that change hosts (`systemctl`, `modprobe`, `ip`, …) do nothing there when they are found by `PATH`; whatever
+else a script does happens to this machine, so check a script that you do not trust with `--no-run`.
+
+Where a script is called is told by `--point`, by its place as on a host (`qemu`, `qemu.d/…`, `before_vm_start/…`), by
+its handlers, or by what it reads; else it is taken for a libvirt hook of QEMU guests. `--json` is for programs.
+
+This table is made from the code by `make docs`.
+
+| code | severity | what | why | what to do |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def render_check() -> str:
+    """Return the page about all that ``hooking check`` finds."""
+    rows = ((code, *(field.replace("|", "\\|") for field in rule)) for code, rule in RULES.items())
+    return CHECK + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
 def render(package: str) -> str:
-    """Return the page about a package."""
+    """Return the page about a package, or that about ``check``."""
+    if package == "check":
+        return render_check()
     kind, head = PAGES[package]
     parts = [head]
     for info in pkgutil.iter_modules(importlib.import_module(f"hooking.{package}").__path__):
@@ -65,5 +97,5 @@ def arguments(verb: object) -> str:
 
 
 if __name__ == "__main__":
-    for name in PAGES:
+    for name in (*PAGES, "check"):
         (HERE / f"{name}.md").write_text(render(name))

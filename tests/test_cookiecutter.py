@@ -16,18 +16,24 @@ import pytest
 from defusedxml import ElementTree
 
 from hooking import points
-from hooking.cli.answers import LICENCES
+from hooking.cli.answers import LICENCES, OWN_LICENCE
 from hooking.cli.baking import bake
 from hooking.cli.ready_made import Template, shipped, templates
 
 pytestmark = pytest.mark.projects
 
+ROOT = Path(__file__).parents[1]
 AUTHOR = "Example Author <author@example.org>"
 EMPTIED = """
 hook._registrations = [(*registered[:-1], lambda *arguments: None) for registered in hook._registrations]
 """
 CACHES = shutil.ignore_patterns("__pycache__", ".*_cache")
-LEFT_OVERS = ("cookiecutter", "{{", "{%", "TODO", "FIXME", "placeholder", str(Path(__file__).parents[1]))
+LICENCE_WORDS = {
+    "Apache-2.0": "Apache License Version 2.0, January 2004",
+    "GPL-2.0-or-later": "GNU GENERAL PUBLIC LICENSE Version 2, June 1991",
+    "MIT": "MIT License Copyright (c)",
+}
+LEFT_OVERS = ("cookiecutter", "{{", "{%", "TODO", "FIXME", "placeholder", str(ROOT))
 
 
 @dataclass
@@ -53,10 +59,11 @@ class Baked:
 
 
 def named_points() -> dict[str, list[str]]:
-    """The names of all hook points, by driver."""
+    """The names of all hook points where a host can call a script, by driver."""
     found: dict[str, list[str]] = {}
     for point in points.all_points():
-        found.setdefault(point.driver, []).append(point.name)
+        if not point.until and point.op != "after_vm_dehibernate":
+            found.setdefault(point.driver, []).append(point.name)
     return found
 
 
@@ -77,10 +84,9 @@ def from_points(base: Path) -> list[Baked]:
 
 def from_templates(base: Path) -> list[Baked]:
     baked: list[Baked] = []
-    for number, template in enumerate(templates()):
-        answers = {"start": template.name, "licence": LICENCES[number % len(LICENCES)]}
-        folder = bake({"name": f"from-{template.name}", "author": AUTHOR, **answers}, base)
-        baked.append(Baked(folder, ("", ""), [], answers["licence"], template))
+    for template in templates():
+        folder = bake({"name": f"from-{template.name}", "author": AUTHOR, "start": template.name}, base)
+        baked.append(Baked(folder, ("", ""), [], OWN_LICENCE, template))
     return baked
 
 
@@ -164,7 +170,7 @@ def test_nothing_is_left_that_its_author_has_to_clean_up(baked: list[Baked]) -> 
             text = path.read_text()
             assert text.strip() or path.suffix == ".xml", path  # VDSM hands over an empty file at some hook points
             assert [word for word in LEFT_OVERS if word in text] == [], path
-            if path.suffix not in (".xml", ".json"):  # those are as hosts write them
+            if path.suffix not in (".xml", ".json") and path.name != "LICENSE":  # those are as others write them
                 assert text.endswith("\n"), path
                 assert not text.endswith("\n\n"), path
                 assert "\n\n\n\n" not in text, path
@@ -174,7 +180,10 @@ def test_nothing_is_left_that_its_author_has_to_clean_up(baked: list[Baked]) -> 
 
 def test_each_project_holds_what_its_answers_say(baked: list[Baked]) -> None:
     for project in baked:
-        assert (project.folder / "LICENSE").exists() == (project.licence == "MIT")
+        licence, words = (project.folder / "LICENSE").read_text(), LICENCE_WORDS[project.licence]
+        assert words in " ".join(licence.split())
+        copyright_ = (project.folder / "debian" / "copyright").read_text()
+        assert ("the authors of libvirt-hooking" in copyright_) == (project.template is not None)
         metadata = (project.folder / "pyproject.toml").read_text()
         assert f'license = "{project.licence}"' in metadata
         assert 'template-version = "1"' in metadata
@@ -213,7 +222,10 @@ def test_the_files_of_a_ready_made_hook_are_taken_as_they_are(baked: list[Baked]
         ({}, "| try | `hooking run ./my_hook.py qemu/prepare --property my_hook=1` |"),
         ({"points": "daemon/start"}, "| try | `hooking run ./my_hook.py daemon/start` |"),
         ({"points": "before_vm_start"}, "    engine-config -s UserDefinedVMProperties='my_hook=^.+$' --cver=4.7"),
-        ({"points": "network/start"}, "    virsh net-metadata NAME urn:libvirt-hooking:1 --key hooking --set "),
+        (
+            {"points": "network/start"},
+            "    virsh net-metadata NAME --config urn:libvirt-hooking:1 --key hooking --set ",
+        ),
         ({"start": "pincpu"}, "| try | `hooking replay recordings -- ./pincpu.py` |"),
         ({"start": "pincpu"}, "    engine-config -s UserDefinedVMProperties='pincpu="),
     ],
@@ -222,6 +234,45 @@ def test_the_readme_says_what_to_do(given: dict[str, str], line: str, tmp_path: 
     text = (bake({"name": "my-hook", "author": AUTHOR, **given}, tmp_path) / "README.md").read_text()
     assert f"\n{line}" in text
     assert ("engine-config" in text) == (given.get("start") == "pincpu" or "before_vm_start" in given.values())
+
+
+@pytest.mark.parametrize(
+    ("named", "commands"),
+    [
+        ("network/started daemon/start", ["net-metadata"]),
+        ("network/start lxc/start", ["metadata", "net-metadata"]),
+        ("network/start before_vm_start", ["net-metadata"]),
+        ("qemu/start before_network_setup", ["metadata"]),
+        ("daemon/start", []),
+    ],
+)
+def test_the_readme_has_a_lasting_command_for_each_kind_of_what_has_properties(
+    named: str, commands: list[str], tmp_path: Path
+) -> None:
+    text = (bake({"name": "my-hook", "author": AUTHOR, "points": named}, tmp_path) / "README.md").read_text()
+    lines = [line.split() for line in text.splitlines() if line.startswith("    virsh ")]
+    assert [line[1] for line in lines] == commands
+    assert all("--config" in line for line in lines)
+    assert ("`--live --config`" in text) == bool(commands)
+    assert ("engine-config" in text) == ("before_vm_start" in named)
+
+
+def test_two_projects_from_one_template_install_different_files(tmp_path: Path) -> None:
+    for name in ("pin-web", "pin-db"):
+        folder = bake({"name": name, "author": AUTHOR, "start": "pincpu"}, tmp_path)
+        spec = (folder / f"vdsm-hook-{name}.spec").read_text()
+        links, rules = ((folder / "debian" / part).read_text() for part in ("links", "rules"))
+        identifier = name.replace("-", "_")
+        assert f"/usr/lib/libvirt/{identifier}.py\n" in rules
+        assert f"etc/libvirt/hooks/qemu.d/50-{name}\n" in links
+        assert f"usr/libexec/vdsm/hooks/before_vm_start/50_{identifier}\n" in links
+        assert f"\n/etc/libvirt/hooks/qemu.d/50-{name}\n" in spec
+        assert f"\n/usr/libexec/vdsm/hooks/before_vm_start/50_{identifier}\n" in spec
+        assert "50_pincpu" not in links + spec
+
+
+def test_the_licence_of_this_package_is_the_one_that_is_given() -> None:
+    assert (shipped("cookiecutter-hook") / "licences" / OWN_LICENCE).read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 def bake_by_command(folder: Path, *answers: str) -> subprocess.CompletedProcess[str]:
@@ -248,5 +299,15 @@ def test_cookiecutter_alone_refuses_what_is_no_answer_before_it_makes_anything(t
     ended = bake_by_command(tmp_path, "name=a/b")
     assert ended.returncode == 1
     assert ended.stderr.startswith("name 'a/b': give 2 to 40 small letters")
+    assert ended.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+@pytest.mark.parametrize("answer", ["name", "start", "points", "purpose", "author", "licence"])
+def test_cookiecutter_alone_runs_no_answer(answer: str, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    ended = bake_by_command(tmp_path, f"{answer}={{{{ cycler.__init__.__globals__.os.mkdir('{tmp_path}/run') }}}}")
+    assert ended.returncode == 1
+    assert "'{' cannot be in it; write it without" in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["home"]

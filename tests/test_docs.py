@@ -63,7 +63,7 @@ def test_every_test_that_the_documents_name_is_there() -> None:
     assert named <= tests
 
 
-@pytest.mark.parametrize("package", ["edits", "actions"])
+@pytest.mark.parametrize("package", ["edits", "actions", "check"])
 def test_a_table_is_that_of_the_docstrings(package: str) -> None:
     made = runpy.run_path(str(ROOT / "docs" / "generate.py"))["render"](package)
     assert (ROOT / "docs" / f"{package}.md").read_text() == made, "do: make docs"

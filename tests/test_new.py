@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,13 +61,25 @@ def test_the_ready_made_hooks_are_listed_with_a_line_each() -> None:
         (["class"], "Python has another use for class"),
         (["test-it"], "Python has another use for test_it"),
         (["conftest"], "Python has another use for conftest"),
+        (["setup"], "Python has another use for setup"),
+        (["typing-extensions"], "Python has another use for typing_extensions"),
+        (["my-hook", "--for", "."], "purpose '.': say in 1 to 79 characters what the hook is for"),
+        (["my-hook", "--for", "{{ 7 }}"], "purpose '{{ 7 }}': '{' cannot be in it"),
+        (["{{ 7 }}"], "name '{{ 7 }}': '{' cannot be in it"),
+        (["my-hook", "--point", "{{ 7 }}"], "points '{{ 7 }}': '{' cannot be in it"),
+        (["my-hook", "--template", "{% raw %}"], "start '{% raw %}': '{' cannot be in it"),
+        (["my-hook", "--licence", "{{ 7 }}"], "licence '{{ 7 }}': '{' cannot be in it"),
+        (["my-hook", "--author", "{{ 7 }} <a@example.org>"], "author '{{ 7 }} <a@example.org>': '{' cannot be in it"),
+        (["my-hook", "--point", "qemu/attach"], "points: no host calls qemu/attach since 5.5.0; leave it out"),
+        (
+            ["my-hook", "--point", "after_vm_dehibernate"],
+            "points: after_vm_dehibernate: VDSM fails before it starts the script; leave it out",
+        ),
         (["my-hook", "--for", " "], "purpose ' ': say in 1 to 79 characters what the hook is for"),
         (["my-hook", "--for", "x" * 80], "say in 1 to 79 characters"),
         (["my-hook", "--for", 'a "b"'], "'\"' cannot be in it; write it without"),
         (["my-hook", "--for", "a\nb"], "'\\n' cannot be in it"),
         (["my-hook", "--for", "100 %"], "'%' cannot be in it"),
-        (["my-hook", "--for", "{{ nothing }}"], "nothing"),
-        (["my-hook", "--for", "{{"], "unexpected"),
         (["my-hook", "--point", "qemu/prepair"], "there is no hook point qemu/prepair; did you mean prepare"),
         (["my-hook", "--point", ","], "points: name at least one hook point, as in qemu/prepare; see: hooking points"),
         (["my-hook", "--template", "nope"], "there is no ready-made hook 'nope'; see: hooking new --list"),
@@ -75,6 +88,10 @@ def test_the_ready_made_hooks_are_listed_with_a_line_each() -> None:
             "the ready-made hook pincpu is for qemu/migrate qemu/restore before_vm_start; leave the points out",
         ),
         (["my-hook", "--licence", "BSD"], "licence 'BSD': give one of Apache-2.0, GPL-2.0-or-later, MIT"),
+        (
+            ["my-hook", "--template", "pincpu", "--licence", "MIT"],
+            "licence 'MIT': the ready-made hooks are under Apache-2.0; leave the licence out",
+        ),
         (["my-hook", "--author", "Somebody"], "author 'Somebody': give name and address, which packages need"),
         (["my-hook", "--author", 'A "B" C <a@example.org>'], "cannot be in it"),
         ([], "give the NAME of the new hook, as in: hooking new my-hook"),
@@ -95,8 +112,38 @@ def test_a_folder_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "my-hook" / "mine").touch()
     result = new(tmp_path, "my-hook")
     assert result.exit_code == 2
-    assert "already exists" in result.output
+    assert result.output.startswith(f"Error: {tmp_path}/my-hook is there already; give another name, or another")
     assert [path.name for path in tmp_path.rglob("*")] == ["my-hook", "mine"]
+
+
+def test_an_output_folder_that_cookiecutter_would_render_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "{{ 7 }}"
+    folder.mkdir()
+    result = new(folder, "my-hook")
+    assert result.exit_code == 2
+    assert "'{' cannot be in it" in result.output
+    assert list(folder.iterdir()) == []
+
+
+def test_names_are_refused_whatever_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hooking.cli.answers._is_module", lambda _: False)
+    of_python = ("json", "winreg") if hasattr(sys, "stdlib_module_names") else ()
+    for name in ("setup", "lxml", "click", *of_python):
+        assert f"Python has another use for {name}" in new(tmp_path, name).output.replace("\n       ", " ")
+
+
+def test_the_files_of_a_read_only_template_do_not_make_the_project_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(shipped("templates") / "pincpu", tmp_path / "templates" / "pincpu")
+    for path in (tmp_path / "templates").rglob("*"):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    monkeypatch.setattr(ready_made, "shipped", lambda name: tmp_path / name if name == "templates" else shipped(name))
+    assert new(tmp_path, "my-hook", "--template", "pincpu").exit_code == 0
+    assert all(path.stat().st_mode & 0o200 for path in (tmp_path / "my-hook").rglob("*"))
+    assert (tmp_path / "my-hook").stat().st_mode & 0o200
+    for path in (tmp_path / "templates").rglob("*"):
+        path.chmod(0o755)  # so that it can be removed
 
 
 def test_a_project_that_cannot_be_completed_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +159,7 @@ def test_a_project_that_cannot_be_completed_is_removed(tmp_path: Path, monkeypat
 
 def test_on_a_terminal_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hooking.cli.new._on_terminal", lambda: True)
-    given = f"my-hook\nnone\nLog.\nnetwork/start, daemon/start\n{AUTHOR}\nMIT\n"
+    given = f"my-hook\nnone\nnetwork/start, daemon/start\nLog.\n{AUTHOR}\nMIT\n"
     result = CliRunner().invoke(hooking, ["new", "--output", str(tmp_path)], input=given)
     assert result.exit_code == 0, result.output
     assert "Hook points of libvirt (qemu/migrate) and VDSM (before_vm_start)" in result.output
@@ -172,6 +219,41 @@ def test_a_template_without_docstring_has_no_summary(tmp_path: Path) -> None:
     assert (template.summary, template.commands, template.points) == ("", [], ())
 
 
+def test_the_script_of_a_template_runs_once_for_its_hook_points(tmp_path: Path) -> None:
+    folder = tmp_path / "deny"
+    folder.mkdir()
+    script = folder / "deny.py"
+    script.write_text("import hooking\nhook = hooking.Hook()\nhook.qemu('start')(print)\n")
+    template = ready_made.Template(folder)
+    assert [point.name for point in template.points] == ["qemu/start"]
+    script.unlink()
+    assert [point.name for point in template.points] == ["qemu/start"]
+
+
+def test_a_command_of_several_lines_is_one(tmp_path: Path) -> None:
+    (tmp_path / "long.py").write_text(
+        'r"""Do.\n\n    virsh metadata web01 \\\n        --set x\n\n    engine-config -s y\n"""\n'
+    )
+    template = ready_made.Template(tmp_path)
+    (tmp_path / "long.py").rename(template.script)
+    assert template.commands == ["virsh metadata web01 --set x", "engine-config -s y"]
+
+
+@pytest.mark.parametrize(
+    ("points", "purpose"),
+    [
+        ("qemu/prepare before_vm_start", "Log what happens to guests that have its custom property."),
+        ("network/start", "Log what happens to networks that have its custom property."),
+        ("network/start qemu/start", "Log what happens to guests and networks that have its custom property."),
+        ("daemon/start before_network_setup", "Log what happens on the host."),
+        ("daemon/start qemu/start", "Log what happens on the host, and to what has its custom property."),
+    ],
+)
+def test_without_a_purpose_it_follows_from_the_hook_points(points: str, purpose: str, tmp_path: Path) -> None:
+    assert new(tmp_path, "my-hook", "--point", points).exit_code == 0
+    assert f'"""{purpose}"""' in (tmp_path / "my-hook" / "my_hook.py").read_text()
+
+
 def test_the_listing_fits_the_script_of_each_template() -> None:
     for template in templates():
         assert os.access(template.script, os.X_OK), template.name
@@ -181,17 +263,26 @@ def test_the_listing_fits_the_script_of_each_template() -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        {"points": "qemu/prepare daemon/start network/port-created"},
+        {"points": "qemu/prepare daemon/start network/port-created", "licence": "MIT"},
         {"points": "before_vm_start after_get_caps before_network_setup before_vdsm_start after_device_create"},
         {"start": "pincpu"},
     ],
 )
 def test_what_completes_a_project_depends_on_its_answers_alone(given: dict[str, str], tmp_path: Path) -> None:
-    answers = {"name": "my-hook", "author": AUTHOR, "licence": "MIT", "purpose": "Log.", "start": "none", **given}
+    answers = {
+        "name": "my-hook",
+        "author": AUTHOR,
+        "licence": "Apache-2.0",
+        "purpose": "Log.",
+        "start": "none",
+        **given,
+    }
     points = baking.default_points(answers["start"])
     folder = baking.bake(answers, tmp_path)
     made = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     shutil.rmtree(folder / "recordings")
+    if answers["licence"] != "MIT":
+        (folder / "LICENSE").unlink()
     baking.complete(folder, {"points": points, **answers})
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == made
 

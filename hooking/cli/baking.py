@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from importlib import import_module
 from pathlib import Path
 
 from jinja2.ext import Extension
 
-from hooking.cli.answers import default_author, project_of
-from hooking.cli.ready_made import find_template, load_hook, shipped
+from hooking.cli.answers import check_characters, default_author, named_points, project_of
+from hooking.cli.project import purpose_of
+from hooking.cli.ready_made import AnswerError, find_template, load_hook, shipped
 from hooking.testing import documents
 from hooking.testing.golden import as_json
 from hooking.testing.recording import INVOCATION, Recording, payload_name
@@ -23,23 +26,47 @@ if TYPE_CHECKING:
 
     from hooking.cli.project import Handler, Project
 
+_COOKIECUTTER = "cookiecutter-hook"
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+_FIELD = re.compile(r"\{\{ cookiecutter(\.\w+| \| tojson) \}\}")
+_JINJA = re.compile(r"\{[{%#]")
 
 
 class ProjectExtension(Extension):
-    """What the files of the cookiecutter call: `project_of`, and what to propose as answers."""
+    """What the files of the cookiecutter call: `project_of`, and what to propose as answers.
+
+    cookiecutter renders the answers of its command line and of its user's settings before anything can check them, so
+    that they could run anything: what is neither our own nor a plain field is refused here.
+    """
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         names: dict[str, Any] = environment.globals
         for function in (project_of, default_author, default_purpose, default_points):
             names[function.__name__] = function
+        self._own: list[object] = list(json.loads((shipped(_COOKIECUTTER) / "cookiecutter.json").read_text()).values())
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """Return what is to be rendered; what has a name is a file of the cookiecutter.
+
+        Raises:
+            AnswerError: It is an answer with Jinja in it.
+        """
+        del filename
+        if name is None and source not in self._own:
+            _check_no_jinja(_FIELD.sub("", source))
+        return source
 
 
-def default_purpose(start: str) -> str:
-    """Return what a hook is for that starts from the ready-made hook ``start``, or from none."""
+def _check_no_jinja(text: str) -> None:
+    if _JINJA.search(text):
+        raise AnswerError(f"{text!r}: '{{' cannot be in it; write it without")
+
+
+def default_purpose(start: str, points: str) -> str:
+    """Return what a hook is for that starts from the ready-made hook ``start``, or else does what new ones do."""
     template = find_template(start)
-    return template.summary if template else "Log what happens to guests that have its custom property."
+    return template.summary if template else purpose_of(named_points(points))
 
 
 def default_points(start: str) -> str:
@@ -59,29 +86,45 @@ def bake(answers: Mapping[str, str], output: Path, *, ask: bool = False) -> Path
         ask: Ask for all answers on the terminal.
 
     Raises:
-        AnswerError: An answer is none; nothing was made.
-        CookiecutterException: The folder is there already, or the project could not be completed and was removed.
+        AnswerError: An answer is none, or the folder is there already; nothing was made.
+        CookiecutterException: The project could not be completed and was removed.
     """
+    for question, answer in answers.items():
+        check_characters(question, answer)
+    _check_no_jinja(str(output.absolute()))  # cookiecutter renders it too
     # cookiecutter has no types
     generate, prompt = (import_module(f"cookiecutter.{name}") for name in ("generate", "prompt"))
-    folder = shipped("cookiecutter-hook")
+    folder = shipped(_COOKIECUTTER)
     context: dict[str, Any] = generate.generate_context(folder / "cookiecutter.json", extra_context=dict(answers))
     context["cookiecutter"] = prompt.prompt_for_config(context, no_input=not ask)
+    made = output / context["cookiecutter"]["name"]
+    if made.exists():
+        raise AnswerError(f"{made} is there already; give another name, or another --output")
     return Path(generate.generate_files(str(folder), context, str(output)))
 
 
 def complete(folder: Path, answers: Mapping[str, str]) -> None:
-    """Add to a baked project what one answer brings many of: recordings, or the files of a ready-made hook."""
+    """Add to a baked project what one answer brings many of: recordings, or a ready-made hook, and a licence."""
     project = project_of(answers)
     script = folder / f"{project.module}.py"
     if project.template:
-        caches = shutil.ignore_patterns("__pycache__", ".*")
-        shutil.copytree(project.template.folder, folder, ignore=caches, dirs_exist_ok=True)
+        _copy(project.template.folder, folder)
+    if project.licence != "MIT":  # whose text names the author
+        shutil.copyfile(shipped(_COOKIECUTTER) / "licences" / project.licence, folder / "LICENSE")
     for executable in (script, folder / "debian" / "rules"):
         executable.chmod(0o755)
     if not project.template:
         for number, handler in enumerate(project.handlers, 1):
             _record(folder / "recordings" / f"{number:03}-{handler.label}", handler, project, script)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy the files below a folder, but caches; where a package manager keeps them, they may be read-only."""
+    for path in source.rglob("*"):
+        below = path.relative_to(source)
+        if path.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in below.parts):
+            (target / below).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target / below)
 
 
 def _record(folder: Path, handler: Handler, project: Project, script: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 import hooking as package
+from hooking.cli.check import check
+from hooking.cli.installation_commands import install, list_, uninstall
 from hooking.cli.new import new
 from hooking.cli.points import points
 from hooking.cli.record import record
@@ -26,3 +28,7 @@ hooking.add_command(run)
 hooking.add_command(record)
 hooking.add_command(replay)
 hooking.add_command(points)
+hooking.add_command(check)
+hooking.add_command(install)
+hooking.add_command(uninstall)
+hooking.add_command(list_)

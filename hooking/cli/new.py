@@ -8,7 +8,6 @@ from importlib import import_module
 from pathlib import Path
 
 import click
-from jinja2 import TemplateError
 
 from hooking.cli.answers import LICENCES
 from hooking.cli.options import WrongUseError
@@ -82,7 +81,7 @@ def _bake(answers: Mapping[str, str], output: Path) -> Path:
     failure: type[Exception] = import_module("cookiecutter.exceptions").CookiecutterException
     try:
         return bake(answers, output, ask=not answers)
-    except (HookError, OSError, TemplateError, failure) as error:
+    except (HookError, OSError, failure) as error:
         raise WrongUseError(str(error)) from error
 
 

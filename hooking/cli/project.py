@@ -87,6 +87,23 @@ class Handler:
         return f"{self.point.document or ''}{'?' if self.point.may_be_empty else ''}"
 
 
+def purpose_of(points: tuple[Point, ...]) -> str:
+    """Return what a hook is for that does at ``points`` what a new one does."""
+    handlers = [Handler(point, "") for point in points]
+    carriers = {_carrier(handler.point) for handler in handlers if handler.has_properties}
+    if not carriers:
+        return "Log what happens on the host."
+    if not all(handler.has_properties for handler in handlers):
+        return "Log what happens on the host, and to what has its custom property."
+    things = ("guests",) * bool(carriers - {"network"}) + ("networks",) * ("network" in carriers)
+    return f"Log what happens to {' and '.join(things)} that have its custom property."
+
+
+def _carrier(point: Point) -> str:
+    """Return what has the custom properties that come to a hook point."""
+    return "VM" if point.host == "vdsm" else "network" if point.driver == "network" else "guest"
+
+
 @dataclass(frozen=True)
 class Project:
     """What a new project is called, and what it holds.
@@ -110,9 +127,19 @@ class Project:
     licence: str
 
     @property
+    def identifier(self) -> str:
+        """The name, where Python or VDSM want no dashes."""
+        return self.name.replace("-", "_")
+
+    @property
     def module(self) -> str:
         """The name of the hook's module."""
-        return self.template.module if self.template else self.name.replace("-", "_")
+        return self.template.module if self.template else self.identifier
+
+    @property
+    def installed_file(self) -> str:
+        """The name of the script on a host, where several projects may have started from one template."""
+        return f"{self.identifier}.py"
 
     @property
     def hosts(self) -> set[str]:
@@ -128,7 +155,7 @@ class Project:
     def places(self) -> list[str]:
         """Where the hosts look for the script."""
         found = [
-            f"/usr/libexec/vdsm/hooks/{point.op}/50_{self.module}"
+            f"/usr/libexec/vdsm/hooks/{point.op}/50_{self.identifier}"
             if point.host == "vdsm"
             else f"/etc/libvirt/hooks/{point.driver}.d/50-{self.name}"
             for point in self.points
@@ -155,12 +182,12 @@ class Project:
         """The commands by which custom properties are defined and set."""
         if self.template:
             return self.template.commands
-        hosts = {handler.point.host for handler in self.handlers if handler.has_properties}
+        carriers = {_carrier(handler.point) for handler in self.handlers if handler.has_properties}
         define = f"engine-config -s UserDefinedVMProperties='{self.module}=^.+$' --cver=4.7"
         value = f"<properties><{self.module}>1</{self.module}></properties>"
-        described = "net-metadata" if {point.driver for point in self.points} <= {"network", "vdsm"} else "metadata"
-        store = f"virsh {described} NAME urn:libvirt-hooking:1 --key hooking --set '{value}'"
-        return [line for host, line in (("vdsm", define), ("libvirt", store)) if host in hosts]
+        store = f"NAME --config urn:libvirt-hooking:1 --key hooking --set '{value}'"
+        lines = {"VM": define, "guest": f"virsh metadata {store}", "network": f"virsh net-metadata {store}"}
+        return [line for carrier, line in lines.items() if carrier in carriers]
 
     @property
     def date(self) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import runpy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from hooking import points
@@ -61,7 +63,7 @@ class Template:
         """The first line of that."""
         return self.docstring.partition("\n")[0]
 
-    @property
+    @cached_property
     def points(self) -> tuple[Point, ...]:
         """The hook points that it has handlers for."""
         return points_of(load_hook(self.script))
@@ -69,7 +71,8 @@ class Template:
     @property
     def commands(self) -> list[str]:
         """The commands by which its docstring has custom properties defined and set."""
-        return [line.strip() for line in self.docstring.splitlines() if line.strip().startswith(_COMMANDS)]
+        lines = map(str.strip, re.sub(r"\\\n *", "", self.docstring).splitlines())
+        return [line for line in lines if line.startswith(_COMMANDS)]
 
 
 def load_hook(script: Path) -> Hook:

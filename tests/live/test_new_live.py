@@ -105,6 +105,22 @@ def test_a_debian_package_is_built_and_installed_and_called_and_removed(
     daemon.virsh("create", str(tmp_path / "asking.xml"))
 
 
+def packed(package: Path) -> set[str]:
+    """The files in a Debian package."""
+    lines = run("dpkg-deb", "--contents", package).splitlines()
+    return {line.split()[5] for line in lines if not line.startswith("d")}
+
+
+@pytest.mark.usefixtures("_tools")
+def test_two_debian_packages_from_one_template_have_no_file_in_common(tmp_path: Path) -> None:
+    for name in ("pin-web", "pin-db"):
+        made = bake({"name": name, "author": AUTHOR, "start": "pincpu"}, tmp_path)
+        run("dpkg-buildpackage", "--build=binary", "--no-sign", cwd=made)
+    web, db = (packed(tmp_path / f"vdsm-hook-{name}_0.1_all.deb") for name in ("pin-web", "pin-db"))
+    assert "./usr/lib/libvirt/pin_web.py" in web
+    assert web & db == set()
+
+
 def test_an_rpm_is_built(project: Path, tmp_path: Path) -> None:
     spec = f"{PACKAGE}.spec"
     run("rpmbuild", "-bb", "--build-in-place", "--nodeps", "--define", f"_topdir {tmp_path}/rpm", spec, cwd=project)

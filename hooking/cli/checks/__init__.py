@@ -1,0 +1,1 @@
+"""What ``hooking check`` knows of hooks that go wrong."""

@@ -1,0 +1,124 @@
+"""The script that is checked: its text, its interpreter, and where a host calls it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from hooking import host, points
+from hooking.exceptions import InvocationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hooking.points import Point
+
+_VDSM_WORDS = re.compile(r"_hook_domxml|_hook_json|\b(read|write)_(domxml|json)\b|\bimport\s+vdsm\b|\bfrom\s+vdsm\b")
+_ARGUMENTS = re.compile(r"sys\.argv\[(1:|2\])|\$\{?2\b")
+_REGISTERED = re.compile(r"^@\w+\.(qemu|lxc|libxl|bhyve|network|daemon|vdsm)\(\s*([^)]*)\)", re.MULTILINE)
+_NAME = re.compile(r"""["']([a-z_-]+)["']""")
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script.
+
+    Attributes:
+        path: Where it lies.
+        data: What it holds.
+        points: Where it is called, as far as that can be told; else where it most likely is.
+        sure: Whether its place or the user tells.
+    """
+
+    path: Path
+    data: bytes
+    points: tuple[Point, ...]
+    sure: bool
+
+    @property
+    def text(self) -> str:
+        """Its text."""
+        return self.data.decode("utf-8", "replace").replace("\r\n", "\n")
+
+    @property
+    def shebang(self) -> list[str]:
+        """The interpreter and its argument or arguments, from the first line; empty if there is none."""
+        first = self.text.split("\n", 1)[0]
+        return first[2:].split() if first.startswith("#!") else []
+
+    @property
+    def interpreter(self) -> str:
+        """The name of the interpreter; empty if there is none."""
+        words = [word for word in self.shebang if not word.startswith("-")]
+        names = [word.rpartition("/")[2] for word in words]
+        if names[:1] == ["env"]:
+            names = [name for name in names[1:] if "=" not in name]
+        return names[0] if names else ""
+
+    @property
+    def is_python(self) -> bool:
+        """Whether it is for Python; without an interpreter its name tells."""
+        return self.interpreter.startswith("python") or (not self.interpreter and self.path.suffix == ".py")
+
+    @property
+    def is_shell(self) -> bool:
+        """Whether it is for a shell that POSIX would know."""
+        return self.interpreter in {"sh", "bash", "dash", "ksh", "ash"}
+
+    @property
+    def under_libvirt(self) -> bool:
+        """Whether libvirt may call it."""
+        return any(point.host == "libvirt" for point in self.points)
+
+    @property
+    def under_vdsm(self) -> bool:
+        """Whether VDSM may call it."""
+        return any(point.host == "vdsm" for point in self.points)
+
+    @property
+    def filter_ops(self) -> frozenset[str]:
+        """The operations of libvirt whose answer is standard output."""
+        return frozenset(point.op for point in self.points if point.reply == "stdout")
+
+
+def load(path: Path, host_name: str | None = None, point: Point | None = None) -> Script:
+    """Read a script, and tell where it is called.
+
+    Args:
+        path: The script.
+        host_name: ``libvirt`` or ``vdsm``, if the user says so.
+        point: The hook point, if the user says so.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    data = path.read_bytes()
+    if point:
+        return Script(path, data, (point,), sure=True)
+    try:
+        driver, op = host.called_as(str(path), {})
+        place = (points.find("vdsm", op),) if driver == "vdsm" else _of(driver)
+        return Script(path, data, place, sure=True)
+    except InvocationError:
+        return Script(path, data, _likely(data.decode("utf-8", "replace"), host_name), sure=False)
+
+
+def _of(driver: str) -> tuple[Point, ...]:
+    return tuple(point for point in points.all_points() if point.driver == driver and not point.until)
+
+
+def _likely(text: str, host_name: str | None) -> tuple[Point, ...]:
+    named = tuple(
+        points.find(driver, op)
+        for driver, arguments in _REGISTERED.findall(text)
+        for op in _NAME.findall(arguments.partition("=")[0])
+        if points.is_known(driver, op)
+    )
+    if named:
+        return tuple(point for point in named if host_name in {None, point.host})
+    if "hooking.write_domain(" in text and host_name is None:
+        return tuple(map(points.parse, ("qemu/migrate", "qemu/restore", "before_vm_start")))
+    asks = host_name is None and _VDSM_WORDS.search(text) and not _ARGUMENTS.search(text)
+    vdsm = host_name == "vdsm" or asks
+    return (points.find("vdsm", "before_vm_start"),) if vdsm else _of("qemu")

@@ -1,0 +1,98 @@
+"""Which scripts the hosts run, in their order, and who put them there."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from dataclasses import dataclass
+from pathlib import Path
+
+from hooking import points
+from hooking.cli.host_files import checksum
+from hooking.cli.scripts import FOLDERS
+from hooking.testing.vdsm_runner import HookRunner
+from hooking.testing.virhook import SCAN_ORDER, ScriptFolder, _is_executable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hooking.cli.host_files import Tree
+    from hooking.cli.manifests import Manifest
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A script that a host runs.
+
+    Attributes:
+        point: The libvirt driver, at whose every operation it runs, or the hook point of VDSM.
+        path: Where it lies on the host.
+        owner: The user whom it belongs to.
+        sha256: Its checksum; `None` if this user cannot read it.
+        hook: The installed hook that it belongs to.
+        changed: Whether it was changed since it was installed.
+    """
+
+    point: str
+    path: str
+    owner: str
+    sha256: str | None
+    hook: str | None
+    changed: bool
+
+
+def listed(tree: Tree, known: dict[str, Manifest]) -> list[Listed]:
+    """Return the scripts that the hosts run, in the order in which they do.
+
+    Args:
+        tree: The host.
+        known: What is installed.
+    """
+    owners = {path: manifest for manifest in known.values() for path in manifest.files}
+    found: list[Listed] = []
+    for point, script in _scripts(tree):
+        path = "/" + os.path.relpath(script, tree.root)
+        manifest = owners.get(path)
+        sum_ = _checksum(script)
+        changed = manifest is not None and sum_ is not None and sum_ not in manifest.files[path]
+        found.append(Listed(point, path, _owner(script), sum_, manifest.name if manifest else None, changed))
+    return found
+
+
+def warnings(tree: Tree) -> list[str]:
+    """Return what the libvirt daemons log about scripts that they do not run."""
+    return ScriptFolder(Path(tree.at(FOLDERS["libvirt"]))).warnings
+
+
+def _scripts(tree: Tree) -> Iterator[tuple[str, str]]:
+    folder = ScriptFolder(Path(tree.at(FOLDERS["libvirt"])))
+    for driver in SCAN_ORDER:
+        scripts = [folder.path / driver, *sorted(_entries(folder, driver), key=os.fsencode)]
+        yield from ((driver, str(script)) for script in scripts if _is_executable(script))
+    runner = HookRunner(Path(tree.at(FOLDERS["vdsm"])), {}, Path(), taskset=False)
+    for point in points.all_points():
+        if point.host == "vdsm":
+            yield from ((point.op, script) for script in runner.scripts(point.op))
+
+
+def _entries(folder: ScriptFolder, driver: str) -> list[Path]:
+    try:
+        return folder._entries(driver)  # noqa: SLF001 - as the daemon lists them
+    except OSError:
+        return []
+
+
+def _checksum(script: str) -> str | None:
+    try:
+        return checksum(Path(script).read_bytes())
+    except OSError:
+        return None
+
+
+def _owner(script: str) -> str:
+    number = os.stat(script).st_uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)

@@ -1,0 +1,417 @@
+"""``hooking check`` finds what goes wrong, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis.strategies import text as texts
+
+from hooking.cli.check import check
+from hooking.cli.checks.findings import RULES
+from hooking.cli.checks.shell_commands import parse
+from support import PINCPU, TEMPLATES
+from test_docs import PAGES, blocks
+
+PYTHON = "#!/usr/bin/python3 -I\n"
+BASH = "#!/usr/bin/bash\n"
+HOOK = f"{PYTHON}import hooking\nhook = hooking.Hook()\n"
+RUN = "\nhook.run()\n"
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(check, [str(argument) for argument in arguments])
+
+
+def codes(path: Path, *options: str) -> list[str]:
+    shown = invoke(path, "--json", *options)
+    assert shown.exit_code in {0, 1}, shown.output
+    found = json.loads(shown.stdout)
+    assert shown.exit_code == bool(found)
+    return [f"{finding['code']}:{finding['line']}" for finding in found]
+
+
+def hook(tmp_path: Path, name: str, text: str, mode: int = 0o755) -> Path:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())
+    path.chmod(mode)
+    return path
+
+
+BAD_FILES = [
+    ("H102:1", "qemu", "import sys\n", 0o755),
+    ("H102:1", "qemu", "\ufeff" + PYTHON, 0o755),
+    ("H101:1", "qemu", PYTHON, 0o644),
+    ("H109:1", "qemu", PYTHON, 0o757),
+    ("H103:1", "qemu", "#!/usr/bin/python3 -I\r\nprint()\r\n", 0o755),
+    ("H103:2", "qemu", "#!/usr/bin/bash\ntrue\r\n", 0o755),
+    ("H104:1", "qemu", "#!/usr/bin/no-such-shell\n", 0o755),
+    ("H104:1", "qemu", "#!/usr/bin/env no-such-shell\n", 0o755),
+    ("H104:1", "qemu", "#!\n", 0o755),
+    ("H105:1", "qemu", "#!/usr/bin/python\n", 0o755),
+    ("H105:1", "qemu", "#!/usr/bin/env python2.7\n", 0o755),
+    ("H106:1", "qemu", "#!/opt/venv/bin/python3 -I\n", 0o755),
+    ("H108:1", "qemu", "#!/usr/bin/env python3 -I\n", 0o755),
+    ("H107:1", "before_vm_start/10_a", "#!/usr/bin/python3\nimport hooking\n", 0o755),
+    ("H107:1", "before_vm_start/10_a", "#!/usr/bin/env python3\nimport os, hooking\n", 0o755),
+    ("H113:1", "qemu.d/50-pin.bak", PYTHON, 0o755),
+    ("H110:1", "libvirt/hooks/qemu.sh", BASH, 0o755),
+    ("H302:1", "vdsm/hooks/before_vm_strat/10_a", PYTHON, 0o755),
+]
+
+
+@pytest.mark.parametrize(("code", "name", "text", "mode"), BAD_FILES)
+def test_what_is_wrong_with_a_file(tmp_path: Path, code: str, name: str, text: str, mode: int) -> None:
+    assert code in codes(hook(tmp_path, name, text, mode), "--no-run")
+
+
+BAD_SHELL = [
+    ("H111:2", "fi\n"),
+    ("H105:2", "python -c 'print(1)'"),
+    ("H201:2", "virsh list"),
+    ("H201:2", 'name=$(sudo virsh domname "$1")'),
+    ("H201:2", "VIRSH=/usr/bin/virsh; $VIRSH list"),
+    ("H201:3", "for x in a b; do\n  timeout -k 1 5 virsh destroy $x || true\ndone"),
+    ("H201:2", "function f { virt-clone a; }; f"),
+    ("H202:2", "curl -s http://host/"),
+    ("H202:2", "ssh host true"),
+    ("H203:2", "echo hello"),
+    ("H203:2", 'echo "$(date) $1 begins"'),
+    ("H203:3", 'if [ "$2" = migrate ]; then\necho moving; fi'),
+    ("H203:4", 'case "$2" in\nmigrate|restore)\n printf "%s comes\\n" "$1" ;;\nesac'),
+    ("H203:2", "log() { echo note; }\nlog"),
+    ("H203:4", 'if [ "$2" = prepare ]; then\ntrue\nelse echo other; fi'),
+    ("H203:3", '[ "$2" = prepare ] && exit 0\necho other'),
+    ("H203:2", '[ "$2" = prepare ] || echo other'),
+    ("H203:3", 'if [ "$2" = prepare ] && [ -f /x ]; then exit 0; fi\necho other'),
+    ("H204:2", "sleep 5 &"),
+    ("H204:2", "sleep 5 2>&1 &"),
+    ("H204:2", "nohup sleep 5 > /dev/null &"),
+    ("H204:2", "( sleep 5; true >/dev/null 2>&1 ) &"),
+    ("H204:3", "f() { true; }\nf 2>/dev/null &"),
+    ("H204:2", "while true; do sleep 1; done &"),
+    ("H205:2", "grep -q hugepages /etc/libvirt/qemu/$1.xml"),
+    ("H304:2", '[ "$1" = win10 ] && true'),
+    ("H304:3", 'case "$1" in\n win10|web) true ;; esac'),
+    ("H304:3", "GUEST=$1\n[[ $GUEST == win10 ]]"),
+    ("H305:2", '[ "$1" = win10 ] || exit 1'),
+    ("H306:2", "env >> /var/log/hook.log"),
+    ("H306:2", "cat > /tmp/domain.xml"),
+    ("H306:2", "tee -a /var/log/hook.log >/dev/null"),
+    ("H306:2", 'logger "password is $VNC_PASSWORD"'),
+]
+
+
+@pytest.mark.parametrize(("code", "text"), BAD_SHELL)
+def test_what_is_wrong_with_a_shell_script(tmp_path: Path, code: str, text: str) -> None:
+    assert code in codes(hook(tmp_path, "qemu", BASH + text), "--no-run")
+
+
+GOOD_SHELL = [
+    "# virsh list\ntrue",
+    "logger 'virsh list &' \"; virsh list\" \\; virsh",
+    "cat >/dev/null <<EOF\nvirsh list &\necho $(true)\nEOF\ntrue",
+    "cat >/dev/null <<-'EOF'\n\tvirsh list\n\tEOF\ntrue",
+    "cat <<'A' >/dev/null; true <<B\nvirsh list\nA\nvirsh\nB",
+    "virt-what >/dev/null; sudo -n true; exec 3>/dev/null; f() { local x; }; [ $2 = $X ]",
+    "cat >/dev/null <<A <<B\nvirsh",
+    "x=$(true 'a)' \\) \"b)\"); true",
+    "sleep 9 >/dev/null 2>&1 &",
+    "sleep 9 &>/dev/null &",
+    "( sleep 9; true ) >/dev/null 2>&1 &",
+    "virsh start x >/dev/null 2>&1 &",
+    "exec >/dev/null 2>&1\nsleep 9 &\necho hello",
+    "sleep 0 &\nwait",
+    "{ echo hello; } >&2",
+    "for x in a; do echo $x is; done | logger",
+    "x=$(echo hello)\nxs=(echo a b)\n(( x = 1 + 2 ))\nx=$((1 + 2))\n`true`",
+    "curl -m 5 http://host/ >/dev/null; timeout 5 ssh host; ping -c1 host >/dev/null; curl --version",
+    'if [ "$2" = prepare ]; then echo hello; fi',
+    'if [ "$2" != migrate ] && [ $2 != restore ]; then echo hello; fi',
+    'if ! [ "$2" = prepare ]; then exit 0; fi\necho hello',
+    'if [ "$2" = migrate ] || [ "$2" = restore ]; then\n true\nelif true; then echo hello; fi',
+    'OP="$2"\n[[ $OP == prepare ]] || exit 0\necho hello',
+    '[ "$2" = prepare ] && [ -n "$1" ] || { true; exit 0; }\necho hello',
+    '[ "$2" != prepare ] && exit 0\necho hello',
+    'case "$2/$3" in prepare/begin) echo hello ;; migrate/*|restore/*) ;; *) echo other;; esac',
+    'f() { echo hello; }\ng () {\n f; }\n[ "$2" = prepare ] && g',
+    "f() { echo hello; }\nx=$(f)",
+    "f() ( f >&2; echo hello )\n f | cat >/dev/null",
+    'XML=$(cat); echo "$XML"; echo "<domain/>"; echo; printf "%s\\n" "${XML//a/b}"',
+    'echo "/etc/libvirt/qemu/x.xml is not read" >&2; ls /etc/libvirt/hooks >/dev/null',
+    '[ "$1" = "-" ] || [ "$1" = "$X" ]; case $1 in gpu-*) true;; esac',
+    "env x=1 true; cat /dev/null > /tmp/hooking-check; rm -f /tmp/hooking-check",
+    "cat <(true) > /dev/null; select x in a; do break; done </dev/null 2>/dev/null",
+    'x=\'a\\\' y="b\\"c" z=${x:-\\}} ; true $ \\\n && true',
+]
+
+
+@pytest.mark.parametrize("text", GOOD_SHELL)
+def test_what_only_looks_wrong_in_a_shell_script(tmp_path: Path, text: str) -> None:
+    assert codes(hook(tmp_path, "qemu", BASH + text + "\n"), "--no-run") == []
+
+
+BAD_PYTHON = [
+    ("H111:2", "def f(:"),
+    ("H112:2", "print 'hello'"),
+    ("H112:3", "try: pass\nexcept OSError, e: pass"),
+    ("H112:2", "import urllib2"),
+    ("H112:2", "from ConfigParser import RawConfigParser"),
+    ("H112:2", "{}.iteritems()"),
+    ("H112:2", "unicode('a')"),
+    ("H201:2", "import libvirt"),
+    ("H201:2", "from libvirt import open as connect"),
+    ("H201:3", "import subprocess\nsubprocess.run(['virsh', 'list'], check=True)"),
+    ("H201:4", "from subprocess import check_output as run\nVIRSH = '/usr/bin/virsh'\nrun([VIRSH] + ['list'])"),
+    ("H201:3", "import os\nos.system('sudo virsh list')"),
+    ("H201:5", "import os\ndef f(command):\n    os.system(command)\nf('virsh list')"),
+    ("H201:6", "import os\ndef f(a):\n    print()\n    os.system(b); os.system('b'); os.system(a)\nf('virsh list')"),
+    ("H201:3", "import hooking\nhooking.run_command('virsh list'.split())"),
+    ("H201:3", "import subprocess, shlex\nsubprocess.call(shlex.split('virsh list'))"),
+    ("H202:3", "import requests\nrequests.post('http://host/')"),
+    ("H202:3", "from urllib.request import urlopen\nurlopen('http://host/')"),
+    ("H202:3", "import subprocess\nsubprocess.run(['curl', 'http://host/'])"),
+    ("H203:2", "print('hello')"),
+    ("H203:3", "import sys\nsys.stdout.write('hello %s' % sys.argv[1])"),
+    ("H203:4", "import sys\nif sys.argv[2] == 'migrate':\n    print(f'{sys.argv[1]} moves')"),
+    ("H203:3", "import os\nos.write(1, 'hello')"),
+    ("H203:5", "if x:\n    pass\nelse:\n    print('hello')"),
+    ("H203:4", "import sys\nif sys.argv[2] == 'x':\n    print('hello')"),
+    ("H203:2", "def f(): print('hello')\n{'x': f, 'y': 1}"),
+    ("H203:2", "def f(): print('hello')"),
+    ("H204:3", "import subprocess\nsubprocess.Popen(['sleep', '9'])"),
+    ("H204:3", "import subprocess\np = subprocess.Popen(['sleep', '9'], stdout=subprocess.DEVNULL)\np.pid"),
+    ("H204:3", "import os\nos.system('sleep 9 &')"),
+    ("H204:3", "import subprocess\nsubprocess.Popen('sleep 9', shell=True)"),
+    ("H205:3", "import sys\nopen('/etc/libvirt/qemu/%s.xml' % sys.argv[1])"),
+    ("H301:5", "import sys\ntry:\n    sys.exit(0)\nexcept:\n    sys.exit(2)"),
+    ("H301:4", "try:\n    x = 1\nexcept BaseException:\n    pass"),
+    ("H301:7", "import hooking\ndef f(c):\n    hooking.refuse(c, 'no')\ntry:\n    f(1)\nexcept:\n    exit(1)"),
+    ("H301:4", "try:\n    raise SystemExit(1)\nexcept:\n    quit()"),
+    ("H304:3", "import sys\nif sys.argv[1] == 'win10': pass"),
+    ("H304:3", "import sys\nis_mine = sys.argv[1] == 'win10'"),
+    ("H304:4", "import sys\nguest, op, *_ = sys.argv[1:]\nif guest in ('win10', 'web'): pass"),
+    ("H304:3", "import sys\nif sys.argv[1] != 'win10': pass"),
+    ("H305:3", "import sys\nif sys.argv[1] != 'win10': sys.exit(1)"),
+    ("H305:6", "import sys\nif sys.argv[1] == 'win10' and x:\n    pass\nelse:\n    sys.exit(1)"),
+    ("H306:3", "import logging, sys\nlogging.info('document: %s', sys.stdin.read())"),
+    ("H306:4", "import os, sys\nx = 1\nprint(dict(os.environ), file=sys.stderr)"),
+    ("H306:4", "import sys\nwith open('/var/log/hook.log', 'a') as log:\n    log.write(sys.stdin.read())"),
+    ("H306:3", "import hooking\nhooking.log(f'password {graphics.passwd}')"),
+    ("H306:3", "import os, syslog\nsyslog.syslog(os.environ.get('token') + os.environ['token'])"),
+    ("H307:3", "import os, sys\nos.system(f'ip link set {sys.argv[1]} up')"),
+    ("H307:4", "import subprocess, sys\nguest = sys.argv[1]\nsubprocess.run('echo ' + guest, shell=True)"),
+    ("H307:3", "import os, sys\nos.popen('echo {}'.format(sys.argv[1]))"),
+]
+
+
+@pytest.mark.parametrize(("code", "text"), BAD_PYTHON)
+def test_what_is_wrong_with_a_python_script(tmp_path: Path, code: str, text: str) -> None:
+    assert code in codes(hook(tmp_path, "qemu", f"{PYTHON}{text}\n"), "--no-run")
+
+
+GOOD_PYTHON = [
+    "'''virsh, /etc/libvirt/qemu/x.xml'''",
+    "import sys\nprint('virsh list', file=sys.stderr)",
+    "import sys\nsys.stdout.write(sys.stdin.read())\nprint('<domain/>')\nprint()\nprint(len('a'))",
+    "import sys\nif sys.argv[2] == 'prepare':\n    print('hello')",
+    "import sys\nif not sys.argv[2] != 'prepare' and sys.argv[1]:\n    print('hello')",
+    "import sys\nguest, op = sys.argv[1], sys.argv[2]\nif op in ['migrate', 'restore']: exit()\nprint('hello')",
+    "import sys\nif sys.argv[2] in ['migrate', 'restore']: pass\nelse: print('hello')",
+    "import sys\ndef f():\n    print('hello')\n{'prepare': f}[sys.argv[2]]()",
+    "import sys\ndef main(op):\n    g()\ndef g():\n    print('hello')\nif sys.argv[2] == 'start': main(sys.argv[2])",
+    "import os\na = a\nos.system(a)\nos.write(2, 'hello')",
+    "import sys\ndef f():\n    if sys.argv[2] in ('migrate', 'restore'): return\n    print('hello')\nf()",
+    "import subprocess\nsubprocess.Popen(['a'], stdout=3, stderr=3)\nwith subprocess.Popen(['a']) as p: pass",
+    "import subprocess\np = subprocess.Popen(['a'])\np.wait()\nsubprocess.run(['ip', 'a'], shell=False)",
+    "import requests, socket\nrequests.get('x', timeout=5)\nsocket.create_connection(('a', 1), 5)",
+    "import socket, urllib.request\nsocket.setdefaulttimeout(5)\nurllib.request.urlopen('http://host')",
+    "import subprocess\nsubprocess.run(['curl', 'http://host/'], timeout=5)\nsubprocess.run(x)\nsubprocess.run()",
+    "import sys\ntry:\n    x = 1\nexcept Exception:\n    sys.exit(1)",
+    "import sys\ntry:\n    x = len('a')\nexcept:\n    sys.exit(1)",
+    "try:\n    x = 1\nexcept:\n    raise",
+    "try:\n    import urllib2\nexcept ImportError:\n    import urllib.request",
+    "import sys\nif sys.version_info < (3,):\n    text = unicode",
+    "try: unicode\nexcept NameError: unicode = str\nfile = 1\ndef cmp(long): return file, long\nx = cmp",
+    "try:\n    x = 1\nexcept ImportError:\n    from StringIO import StringIO",
+    "import os\ndef f(): os.system('true')\ndef g(a): os.system('true')\nf()\ng('virsh')",
+    "import subprocess\nsubprocess.Popen('sleep 9 >/dev/null 2>&1', shell=True)",
+    "import logging\nlogging.info('no password for %s', len(password))\nlogging.info('%s', x.get(token_name)[0])",
+    "import sys\nif sys.argv[1] == '-' or sys.argv[1] == NAME or sys.argv[0] == 'qemu': pass",
+    "import os\nos.system('true'); os.system('echo ' + TEXT)\nx = open('/etc/libvirt/hooks/qemu.conf') if 0 else 1",
+    "with open('/root/x', 'w') as f:\n    f.write('a')\nopen('/root/y').write('b')",
+]
+
+
+@pytest.mark.parametrize("text", GOOD_PYTHON)
+def test_what_only_looks_wrong_in_a_python_script(tmp_path: Path, text: str) -> None:
+    assert codes(hook(tmp_path, "qemu", f"{PYTHON}{text}\n"), "--no-run") == []
+
+
+def handler(points: str, body: str) -> str:
+    return f"{HOOK}{points}\ndef f(domain, context):\n    {body}\n{RUN}"
+
+
+BAD_HANDLERS = [
+    ("H302:4", handler('@hook.qemu("migrat")', "pass")),
+    ("H303:6", handler('@hook.vdsm("after_vm_start")', 'hooking.block_start(context, "no")')),
+    ("H303:6", handler('@hook.qemu("prepare", "stopped")', 'hooking.refuse(context, "no")')),
+    ("H303:6", handler('@hook.qemu("prepare")', 'hooking.block_migration(context, "no")')),
+    ("H303:6", handler('@hook.qemu("started")', 'hooking.set_cpuset(domain, "1")')),
+]
+
+
+@pytest.mark.parametrize(("code", "text"), BAD_HANDLERS)
+def test_what_handlers_cannot_do(tmp_path: Path, code: str, text: str) -> None:
+    assert code in codes(hook(tmp_path, "hook.py", text), "--no-run")
+
+
+GOOD_HANDLERS = [
+    handler('@hook.qemu("migrate", object="web*")\n@staticmethod', 'hooking.set_cpuset(domain, "1"); print("hello")'),
+    handler('@hook.qemu("prepare", "started")', 'if context.op == "prepare": hooking.block_start(context, "no")'),
+    handler('@hook.qemu("prepare")\n@other.qemu("nonsense")', "hooking.set_cpuset(other, '1'); hooking.set_cpuset()"),
+    handler('@hook.qemu("prepare")', "import subprocess; subprocess.Popen(['sleep', '9'])"),
+    handler('@hook.vdsm("before_vm_start")', "import libvirt, os; os.system('sleep 1 &'); print('a')"),
+    handler('@hook.qemu(POINT)\n@hook.nope("x")', "pass"),
+    f"{HOOK.replace('Hook()', 'Hook(timeout=9)')}import requests\nrequests.get('x')\ndef nothing(): pass\n",
+]
+
+
+@pytest.mark.parametrize("text", GOOD_HANDLERS)
+def test_what_handlers_may_do(tmp_path: Path, text: str) -> None:
+    assert codes(hook(tmp_path, "hook.py", text), "--no-run") == []
+
+
+def test_writing_by_hand_where_nothing_goes_back(tmp_path: Path) -> None:
+    text = f"{PYTHON}import hooking\nhooking.write_domxml(hooking.read_domxml())\n"
+    assert codes(hook(tmp_path, "after_vm_start/10_a", text), "--no-run") == ["H303:3"]
+    assert codes(hook(tmp_path, "before_vm_start/10_a", text), "--no-run") == []
+
+
+BAD_TRIALS = [
+    ("H401:1", "qemu", BASH + "sleep 60 >&2"),
+    ("H402:1", "qemu", BASH + "case $1 in web*) ;; *) echo no such guest >&2; exit 1;; esac"),
+    ("H402:1", "qemu", BASH + "[ $2 != reconnect ]"),
+    ("H402:1", "before_vm_start/10_a", f"{PYTHON}import os\nos.environ['pincpu']\n"),
+    ("H403:1", "qemu", f"{PYTHON}import sys\nx = 'hello'\nsys.stdout.write(x)\n"),
+]
+
+
+@pytest.mark.parametrize(("code", "name", "text"), BAD_TRIALS)
+def test_what_a_trial_shows(tmp_path: Path, code: str, name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hooking.cli.checks.trial._SECONDS", 1)
+    path = hook(tmp_path, name, text)
+    assert code in codes(path)
+    assert code not in codes(path, "--no-run")
+
+
+@pytest.mark.parametrize("text", ["import no_such_module\n", "open('/no/such/file')\n"])
+def test_what_this_machine_lacks_says_nothing_of_a_hook(tmp_path: Path, text: str) -> None:
+    assert codes(hook(tmp_path, "qemu", PYTHON + text)) == []
+
+
+def test_programs_that_change_a_host_are_not_started(tmp_path: Path) -> None:
+    path = hook(tmp_path, "network", f"{BASH}reboot\ntouch {tmp_path}/tried\n")
+    assert codes(path) == []
+    assert (tmp_path / "tried").exists()
+
+
+def test_the_user_tells_where_a_script_is_called(tmp_path: Path) -> None:
+    path = hook(tmp_path, "script", "#!/usr/bin/python3\nimport hooking\nprint('hello')\n")
+    assert codes(path, "--no-run") == ["H203:3"]
+    assert codes(path, "--no-run", "--host", "vdsm") == ["H107:1"]
+    assert codes(path, "--no-run", "--point", "qemu/prepare", "--host", "libvirt") == []
+    path = hook(tmp_path, "xml", "#!/usr/bin/python3\nimport hooking\nhooking.read_domxml()\n")
+    assert codes(path, "--no-run") == ["H107:1"]
+
+
+def test_another_language_is_tried_only(tmp_path: Path) -> None:
+    path = hook(tmp_path, "qemu", "#!/usr/bin/awk -f\nBEGIN { exit 3 }\n")
+    assert codes(path, "--no-run") == []
+    assert codes(path) == ["H402:1"]
+
+
+def test_a_script_without_an_interpreter_is_read_by_its_name(tmp_path: Path) -> None:
+    assert codes(hook(tmp_path, "qemu.d/x.py", "import libvirt\n")) == ["H102:1", "H201:1"]
+
+
+def test_each_finding_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    first, second = hook(tmp_path, "a/qemu", BASH + "virsh list"), hook(tmp_path, "b/qemu", BASH + "ssh host")
+    shown = invoke(first, second, "--no-run")
+    assert shown.exit_code == 1
+    calling, waiting = shown.output.splitlines()
+    assert calling == (
+        f"{first}:2: H201 error: Calling libvirt back: virsh list; libvirt waits for the hook, and cannot answer it: "
+        "read standard input, or do it later, outside the hook"
+    )
+    assert waiting.startswith(f"{second}:2: H202 warning: A network call without a time limit: ssh; ")
+
+
+def test_wrong_use(tmp_path: Path) -> None:
+    path = hook(tmp_path, "qemu", BASH)
+    assert invoke(path, "--point", "qemu/migrat").exit_code == 2
+    assert invoke(path, "--point", "qemu/migrate", "--host", "vdsm").exit_code == 2
+    assert invoke(tmp_path / "none").exit_code == 2
+
+
+def test_a_script_that_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def vanish(path: Path) -> bytes:
+        raise FileNotFoundError(2, "No such file or directory", str(path))
+
+    path = hook(tmp_path, "qemu", BASH)
+    monkeypatch.setattr(Path, "read_bytes", vanish)
+    shown = invoke(path)
+    assert shown.exit_code == 2
+    assert "cannot be read: No such file or directory" in shown.output
+
+
+def test_a_trial_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    shown = invoke(hook(tmp_path, "before_vm_start/10_a", BASH))
+    assert shown.exit_code == 2
+    assert "taskset" in shown.output
+    assert "--no-run" in shown.output
+
+
+def test_templates_are_clean() -> None:
+    scripts = [path for path in TEMPLATES.glob("*/*.py") if not path.name.startswith("test_")]
+    assert len(scripts) > 15
+    shown = invoke(*scripts)
+    assert (shown.output, shown.exit_code) == ("", 0)
+
+
+@pytest.mark.parametrize("text", [text for page in PAGES for text in blocks(page) if "def test_" not in text])
+def test_examples_of_the_documents_are_clean(tmp_path: Path, text: str) -> None:
+    text = text if text.startswith("#!") else PYTHON + text
+    options = ["--point", "before_vm_start"] if "current_context" in text else []
+    assert codes(hook(tmp_path, "example", text), *options) == []
+
+
+def test_scripts_in_the_manner_of_vdsm_are_clean(tmp_path: Path) -> None:
+    assert codes(hook(tmp_path, "before_vm_start/50_pincpu", PYTHON + PINCPU)) == []
+
+
+def test_every_finding_is_found_somewhere() -> None:
+    cases: list[tuple[object, ...]] = [*BAD_FILES, *BAD_SHELL, *BAD_PYTHON, *BAD_HANDLERS, *BAD_TRIALS]
+    assert {str(case[0]).partition(":")[0] for case in cases} == set(RULES)
+
+
+@given(texts(" \n\t\f\"'\\$`(){}[]<>|&;#=!2ab") | texts())
+def test_any_text_can_be_read_as_a_shell_script(written: str) -> None:
+    program = parse(written)
+    for command in program.commands:
+        assert command.words
+        assert 1 <= command.line <= written.count("\n") + 1
+
+
+@pytest.mark.parametrize("broken", ["x=$(virsh", "x=${y", "x='a", 'x="a', "f() {", "case $1 in a", "if a; then", "`a"])
+def test_what_is_not_closed_is_read_to_its_end(broken: str) -> None:
+    assert parse(broken).variables.get("x") in {None, "$()", "${y}", "a"}
+
+
+def test_a_shell_script_of_vdsm_may_ask_libvirt(tmp_path: Path) -> None:
+    assert codes(hook(tmp_path, "before_vm_start/10_a", BASH + '[ "$1" = a ] || virsh list'), "--no-run") == []
