@@ -135,7 +135,7 @@ class State(MutableMapping[str, "Any"]):
         """Return a lock, for a ``with`` statement, against the other hooks on this host that take ``name``.
 
         Hooks of different guests run at once: what they share is changed under a lock. It ends with the block, or
-        with the process. In the block, this process may take it again.
+        with the process. In the block, this thread may take it again.
 
         Args:
             name: Any text that the hooks agree on.

@@ -17,7 +17,7 @@ from hooking.cli.run import run
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package.__version__, package_name="libvirt-hooking")
 def hooking() -> None:
-    """Try hook scripts for libvirt and oVirt/VDSM, record calls of the hosts, and look up when they call.
+    """Write, try, check and install hook scripts for libvirt and oVirt/VDSM.
 
     Exit status: 0 if all went well, 1 if a hook failed, 2 if the command was used wrongly.
     """
