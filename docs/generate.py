@@ -22,8 +22,8 @@ anything is touched, and twice is once. This page is made from the docstrings by
 ACTIONS = """# The actions
 
 Each is a plain function over a `State`: `hooking.stop_units(state, "display-manager")`. It checks everything, notes how
-it is undone, and then changes the host; [state and undo](host.md) tells the rest. This page is made from the docstrings
-by `make docs`; `help()` has more.
+it is undone, and then changes the host; [state and undo](../how-to/host.md) tells the rest. This page is made from the
+docstrings by `make docs`; `help()` has more.
 """
 
 PAGES = {"edits": ("edit", EDITS), "actions": ("action", ACTIONS)}
@@ -98,4 +98,4 @@ def arguments(verb: object) -> str:
 
 if __name__ == "__main__":
     for name in (*PAGES, "check"):
-        (HERE / f"{name}.md").write_text(render(name))
+        (HERE / "reference" / f"{name}.md").write_text(render(name))

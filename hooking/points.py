@@ -195,6 +195,13 @@ class Point:
         return f"<Point {self.name}>"
 
     @property
+    def absent(self) -> str:
+        """Why no host of today starts a script there; empty where one does."""
+        if self.until:
+            return f"no host calls it since {self.until}"
+        return "VDSM fails before it starts the script" if self.op == "after_vm_dehibernate" else ""
+
+    @property
     def host(self) -> HostName:
         """``libvirt`` or ``vdsm``."""
         return "vdsm" if self.driver == "vdsm" else "libvirt"

@@ -62,7 +62,7 @@ def named_points() -> dict[str, list[str]]:
     """The names of all hook points where a host can call a script, by driver."""
     found: dict[str, list[str]] = {}
     for point in points.all_points():
-        if not point.until and point.op != "after_vm_dehibernate":
+        if not point.absent:
             found.setdefault(point.driver, []).append(point.name)
     return found
 

@@ -70,7 +70,7 @@ def test_the_ready_made_hooks_are_listed_with_a_line_each() -> None:
         (["my-hook", "--template", "{% raw %}"], "start '{% raw %}': '{' cannot be in it"),
         (["my-hook", "--licence", "{{ 7 }}"], "licence '{{ 7 }}': '{' cannot be in it"),
         (["my-hook", "--author", "{{ 7 }} <a@example.org>"], "author '{{ 7 }} <a@example.org>': '{' cannot be in it"),
-        (["my-hook", "--point", "qemu/attach"], "points: no host calls qemu/attach since 5.5.0; leave it out"),
+        (["my-hook", "--point", "qemu/attach"], "points: qemu/attach: no host calls it since 5.5.0; leave it out"),
         (
             ["my-hook", "--point", "after_vm_dehibernate"],
             "points: after_vm_dehibernate: VDSM fails before it starts the script; leave it out",

@@ -32,7 +32,6 @@ _TAKEN = {
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _AUTHOR = re.compile(r"(?P<name>[^<>,]*[^<>,\s]) <(?P<mail>[^<>@\s]+@[^<>@\s]+)>")
-_NEVER_STARTS = "VDSM fails before it starts the script"  # as the table of hook points remarks
 _LONGEST_NAME = 40
 _LONGEST_PURPOSE = 79  # of a Debian package's synopsis
 
@@ -139,10 +138,8 @@ def _checked_points(text: str, template: Template | None) -> tuple[Point, ...]:
 def _check_callable(named: tuple[Point, ...]) -> None:
     """Refuse points at which no script can be called: a ready-made hook may have them for the sake of old hosts."""
     for point in named:
-        if point.until:
-            raise AnswerError(f"points: no host calls {point.name} since {point.until}; leave it out")
-        if point.remark == _NEVER_STARTS:
-            raise AnswerError(f"points: {point.name}: {point.remark}; leave it out")
+        if point.absent:
+            raise AnswerError(f"points: {point.name}: {point.absent}; leave it out")
 
 
 def _checked_author(text: str) -> tuple[str, str]:

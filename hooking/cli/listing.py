@@ -11,7 +11,7 @@ from hooking import points
 from hooking.cli.host_files import checksum
 from hooking.cli.scripts import FOLDERS
 from hooking.testing.vdsm_runner import HookRunner
-from hooking.testing.virhook import SCAN_ORDER, ScriptFolder, _is_executable
+from hooking.testing.virhook import SCAN_ORDER, ScriptFolder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,19 +68,11 @@ def warnings(tree: Tree) -> list[str]:
 def _scripts(tree: Tree) -> Iterator[tuple[str, str]]:
     folder = ScriptFolder(Path(tree.at(FOLDERS["libvirt"])))
     for driver in SCAN_ORDER:
-        scripts = [folder.path / driver, *sorted(_entries(folder, driver), key=os.fsencode)]
-        yield from ((driver, str(script)) for script in scripts if _is_executable(script))
+        yield from ((driver, str(script)) for script in folder.scripts(driver))
     runner = HookRunner(Path(tree.at(FOLDERS["vdsm"])), {}, Path(), taskset=False)
     for point in points.all_points():
         if point.host == "vdsm":
             yield from ((point.op, script) for script in runner.scripts(point.op))
-
-
-def _entries(folder: ScriptFolder, driver: str) -> list[Path]:
-    try:
-        return folder._entries(driver)  # noqa: SLF001 - as the daemon lists them
-    except OSError:
-        return []
 
 
 def _checksum(script: str) -> str | None:

@@ -113,6 +113,8 @@ def _place(name: str) -> Place:
     if name in points.DRIVERS:
         return Place("libvirt", name)
     point = points.parse(name)
+    if point.host == "vdsm" and point.absent:
+        raise HookError(f"{point.name}: {point.absent}; leave it out")
     return Place(point.host, point.driver if point.host == "libvirt" else point.op)
 
 

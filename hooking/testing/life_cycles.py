@@ -109,10 +109,8 @@ def install(script: Path, host: Libvirtd | Vdsmd, point: points.Point | None = N
 
 
 def _living_points() -> list[str]:
-    """The hook points of VDSM, but for the one where it fails as soon as there is a script."""
-    living = [point.op for point in points.all_points() if point.host == "vdsm" and not point.until]
-    living.remove("after_vm_dehibernate")
-    return living
+    """The hook points where VDSM starts scripts."""
+    return [point.op for point in points.all_points() if point.host == "vdsm" and not point.absent]
 
 
 def _other(host: Libvirtd) -> Libvirtd:

@@ -110,15 +110,28 @@ class ScriptFolder:
         if _is_executable(main):
             called.output = self._run(main, arguments, payload, called)
         try:
-            scripts = [entry for entry in self._entries(driver) if _is_executable(entry)]
+            scripts = self._scripts(driver)
         except OSError as error:
             called.status, called.error = -1, _cannot_open(error)
             return
-        for script in sorted(scripts, key=os.fsencode):
+        for script in scripts:
             chained = with_output and called.status == 0 and called.output.strip(_SPACE)
             output = self._run(script, arguments, called.output if chained else payload, called)
             if called.scripts[-1][1].status == 0 and output.strip(_SPACE):
                 called.output = output
+
+    def scripts(self, driver: str) -> list[Path]:
+        """Return the scripts of ``driver`` that the daemon starts, in its order, once it has found one."""
+        main = self.path / driver
+        try:
+            others = self._scripts(driver)
+        except OSError:
+            others = []
+        return [*filter(_is_executable, [main]), *others]
+
+    def _scripts(self, driver: str) -> list[Path]:
+        """Return those in ``<driver>.d``, which are listed after the main one has run."""
+        return sorted(filter(_is_executable, self._entries(driver)), key=os.fsencode)
 
     def _has_scripts(self, driver: str) -> bool:
         main, folder = self.path / driver, self.path / f"{driver}.d"

@@ -22,8 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-LEFT_OUT = ("after_vm_dehibernate",)  # VDSM fails there as soon as there is a script
-
 hook = hooking.Hook(timeout=10)
 
 
@@ -51,7 +49,7 @@ def append(context: hooking.HookContext, entry: dict[str, str | None]) -> None:
 
 
 for point in hooking.points.all_points():
-    if point.op not in LEFT_OUT:
+    if not point.absent:
         getattr(hook, point.driver)(point.op)(note)
 
 

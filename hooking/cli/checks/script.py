@@ -105,7 +105,7 @@ def load(path: Path, host_name: str | None = None, point: Point | None = None) -
 
 
 def _of(driver: str) -> tuple[Point, ...]:
-    return tuple(point for point in points.all_points() if point.driver == driver and not point.until)
+    return tuple(point for point in points.all_points() if point.driver == driver and not point.absent)
 
 
 def _likely(text: str, host_name: str | None) -> tuple[Point, ...]:
