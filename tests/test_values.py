@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 import hooking
 from hooking.exceptions import InvalidValueError
@@ -102,6 +102,10 @@ def test_text_that_xml_cannot_hold(text: str) -> None:
         TEXT.write(text)
 
 
+@example("b", "[a-c]")
+@example("d", "[a-c]")
+@example("-", "[!a-c-]")
+@example("x", "[!ab]?")
 @given(st.text(alphabet="ab.-[]!*?^\n", max_size=8), st.text(alphabet="ab.-[]!*?", max_size=8))
 def test_globs_are_those_of_the_shell(text: str, pattern: str) -> None:
     assert matches_glob(text, pattern) == fnmatch.fnmatchcase(text, pattern)
