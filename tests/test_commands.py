@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import hooking
 from hooking import _process
+from hooking.testing import FakeHost, run_hook
 from support import libvirt, vdsm
 
 
@@ -71,3 +74,18 @@ def test_vdsm_may_call_what_it_wants() -> None:
     _process.replace_current(None)
     with pytest.raises(hooking.CommandError, match="virt-none cannot be run: No such file"):
         hooking.run_command(["virt-none"])
+
+
+def test_a_simulated_host_has_programs_of_its_own(tmp_path: Path) -> None:
+    hook = hooking.Hook()
+    ended: list[subprocess.CompletedProcess[str]] = []
+
+    @hook.vdsm("before_vm_start")
+    def call(_domain: hooking.Domain, _context: hooking.HookContext) -> None:
+        ended.extend(map(hooking.run_command, [["mount", "/dev/vg/web"], ["printf", "ours"], ["/bin/echo", "by path"]]))
+
+    with FakeHost(tmp_path) as simulated:
+        simulated.add_program("mount", 'echo "mounted $1"')
+        assert run_hook(hook, "before_vm_start", host=simulated).status == 0
+    assert [each.stdout for each in ended] == ["mounted /dev/vg/web\n", "ours", "by path\n"]
+    assert ended[0].args == ["mount", "/dev/vg/web"]

@@ -7,8 +7,6 @@ import os
 from hooking import commands
 from hooking.exceptions import CommandError
 
-_FOLDERS = ("usr/sbin", "usr/bin", "sbin", "bin")
-
 
 def run(root: str, program: str, *arguments: str, stdin: str = "", timeout: float = commands.TIMEOUT) -> str:
     """Run a program of the host below ``root``, and return what it printed.
@@ -31,10 +29,12 @@ def status(root: str, program: str, *arguments: str, timeout: float = commands.T
 def _find(root: str, program: str) -> str:
     import shutil
 
-    folders = [os.path.join(root, folder) for folder in _FOLDERS]
+    folders = [os.path.join(root, folder) for folder in commands.FOLDERS]
     if root == "/":
         folders.append(os.environ.get("PATH", ""))
     path = shutil.which(program, path=os.pathsep.join(folders))
     if path is None:
-        raise CommandError(f"{program} is not installed on this host (not in {', '.join(folders[: len(_FOLDERS)])})")
+        raise CommandError(
+            f"{program} is not installed on this host (not in {', '.join(folders[: len(commands.FOLDERS)])})"
+        )
     return path
