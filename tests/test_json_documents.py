@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 import hooking
 from hooking.exceptions import DocumentError
@@ -167,6 +167,7 @@ trees = st.recursive(
 )
 
 
+@example({"a": 1, "b": {"c": 2}}, {"a": {"d": 3}, "b": {"e": 4}})
 @given(trees, trees)
 def test_merging_takes_all_in_twice_is_once_and_nothing_is_lost(data: Any, additions: Any) -> None:
     before, added = copy.deepcopy(data), copy.deepcopy(additions)
