@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FAKE_HOST_MARK = ".fake-host"
 """The file by which a folder is known that stands for the root of a host in tests."""
 
+BUNDLE = "_bundle"
+"""The module of a bundle that runs its script."""
+
 LARGEST_PAYLOAD = 16 * 1024 * 1024
 """Bytes. A guest with 10,000 network cards needs 4 MiB."""
 
@@ -211,7 +214,8 @@ def end(status: int) -> NoReturn:
 
     That takes as long as starting a hook does, the host waits for it, and a thread could hold it up for ever.
     """
-    if sys._getframe(2).f_back is not None:  # noqa: SLF001 - a test or another program runs the script
+    caller = sys._getframe(2).f_back  # noqa: SLF001 - a test or another program runs the script
+    if caller is not None and caller.f_globals.get("__name__") != BUNDLE:
         raise SystemExit(status)
     import atexit
 

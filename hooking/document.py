@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from lxml import etree
-
 from hooking._typing import Generic, T
-from hooking.exceptions import DocumentError, InvalidValueError
+from hooking.exceptions import DocumentError, HookError, InvalidValueError
+
+try:
+    from lxml import etree as etree  # noqa: PLC0414 - for the rooms above, which then say so too
+except ImportError as error:  # a bundle brings all but this along
+    raise HookError("this hook needs lxml: apt install python3-lxml, or dnf install python3-lxml") from error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from itertools import count, islice
 
-from lxml import etree
-
 from hooking.devices import (
     Channel,
     Console,
@@ -22,7 +20,7 @@ from hooking.devices import (
     Serial,
     as_device,
 )
-from hooking.document import Attribute, Element, own_text
+from hooking.document import Attribute, Element, etree, own_text
 from hooking.exceptions import DocumentError
 from hooking.machine import Cpu, CpuTune, Features, Memory, MemoryBacking, NumaTune, Os, Sysinfo, Vcpu
 from hooking.values import TAG, TEXT, UNSIGNED
@@ -52,7 +50,7 @@ class Metadata(Element):
 
     @property
     def custom_properties(self) -> dict[str, str]:
-        """The custom properties: oVirt's, and ours (`OUR_NAMESPACE`) before them."""
+        """The custom properties: oVirt's, and ours (``OUR_NAMESPACE``) before them."""
         ovirt, ours = self.find(OVIRT_NAMESPACE), self.find(OUR_NAMESPACE)
         custom = None if ovirt is None else ovirt.find(f"{{{OVIRT_NAMESPACE}}}custom")
         return {**_properties(custom), **_properties(ours)}

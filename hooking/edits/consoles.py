@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from lxml import etree
-
 from hooking.devices import Channel, CharacterDevice, Device, Serial
-from hooking.document import child, only_child, remove
+from hooking.document import child, etree, only_child, remove
 from hooking.exceptions import InvalidValueError
 from hooking.values import NAME, Kind, choice
 

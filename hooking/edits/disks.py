@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
-from lxml import etree
-
 from hooking.devices import Disk
-from hooking.document import child, only_child, remove
+from hooking.document import child, etree, only_child, remove
 from hooking.domain import Domain
 from hooking.edits.disk_sources import DISK_SOURCE
 from hooking.exceptions import InvalidValueError

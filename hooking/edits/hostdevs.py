@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from lxml import etree
-
 from hooking.devices import HostDevice, Interface
-from hooking.document import child, only_child
+from hooking.document import child, etree, only_child
 from hooking.edits.hostdev_sources import HOST_DEVICE, USB_ID, is_from
 from hooking.edits.interfaces import find_interface, stable_mac
 from hooking.exceptions import InvalidValueError

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from lxml import etree
-
 from hooking.devices import Interface
-from hooking.document import child, only_child, remove
+from hooking.document import child, etree, only_child, remove
 from hooking.exceptions import InvalidValueError
 from hooking.values import MAC, NAME, TAG, choice, whole_number
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from lxml import etree
-
-from hooking.document import merged_child, only_child
+from hooking.document import etree, merged_child, only_child
 from hooking.exceptions import InvalidValueError
 from hooking.values import TEXT, Kind
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from lxml import etree
-
-from hooking.document import child, only_child, own_text, set_own_text
+from hooking.document import child, etree, only_child, own_text, set_own_text
 from hooking.exceptions import InvalidValueError
 from hooking.values import NAME, Kind, choice
 

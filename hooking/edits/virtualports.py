@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from lxml import etree
-
-from hooking.document import only_child
+from hooking.document import etree, only_child
 from hooking.exceptions import InvalidValueError
 from hooking.values import NAME, UUID, Kind, choice, whole_number
 
