@@ -172,3 +172,32 @@ def test_deny_start_tells_which_bridge_is_missing(daemon: Daemon) -> None:
     guest = DOMAIN.format("").replace("</devices>", card)
     create(daemon, "net-create", NETWORK)
     assert "the bridge br7 is missing on this host" in create(daemon, "create", guest, check=False)
+
+
+def test_run_tree_runs_the_tree_of_a_guest(daemon: Daemon) -> None:
+    install(daemon, TEMPLATES / "run-tree" / "run_tree.py")
+    noted = daemon.base / "noted"
+    note = f'echo "$@" $(grep -c "<name>g</name>") >> {noted}'
+    plant(daemon, "prepare/begin/10-note.sh", note)
+    plant(daemon, "restore/begin/10-title.sh", "sed 's,<uuid>,<title>one</title>&,'")
+    plant(daemon, "restore/begin/20-title.sh", "sed 's,>one<,>two<,'")
+    plant(daemon, "release/end/10-note.sh", note)
+    create(daemon, "net-create", NETWORK)
+    create(daemon, "create", DOMAIN.format(""))
+    daemon.virsh("save", "g", str(daemon.base / "lib" / "g.save"))
+    assert noted.read_text().splitlines() == ["g prepare begin - 1", "g release end - 1"]
+    daemon.virsh("restore", str(daemon.base / "lib" / "g.save"))
+    assert "<title>two</title>" in daemon.virsh("dumpxml", "g").stdout
+    daemon.virsh("destroy", "g")
+    plant(daemon, "start/begin/no", "echo no card >&2; exit 77")
+    said = create(daemon, "create", DOMAIN.format(""), check=False)
+    assert "start/begin/no ended with status 77" in said
+    assert "no card" in said
+
+
+def plant(daemon: Daemon, path: str, text: str) -> None:
+    """Put a script into the tree of the guest g."""
+    script = daemon.hooks / "qemu.d" / "g" / path
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_text(f"#!/bin/sh\n{text}\n")
+    script.chmod(0o755)
