@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,3 +184,25 @@ def in_fork(function: Callable[[], Any], tmp_path: Path, stdin: bytes = b"") -> 
     _, status = os.waitpid(child, 0)
     code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
     return Forked(code, files[1].read_bytes(), files[2].read_text(errors="replace"))
+
+
+def plant_daemon(
+    root: Path, process: int, name: str, *, user: int = 0, start: int = 0, sees: Path | None = None
+) -> None:
+    """Let a daemon run on the host whose files are below ``root``.
+
+    Args:
+        root: The host's root.
+        process: Its process ID.
+        name: Its name.
+        user: Whose it is.
+        start: When it was started: seconds after the machine was.
+        sees: What it has for a root, if that is not the host's.
+    """
+    folder = root / "proc" / str(process)
+    folder.mkdir(parents=True)
+    (folder.parent / "stat").write_text(f"cpu 1\nbtime {int(time.time()) - 1000}\n")
+    (folder / "comm").write_text(f"{name}\n")
+    (folder / "status").write_text(f"Name:\t{name}\nUid:\t{user}\t{user}\t{user}\t{user}\n")
+    (folder / "stat").write_text(f"{process} (a ) b) S {'0 ' * 18}{start * os.sysconf('SC_CLK_TCK')} 0\n")
+    (folder / "root").symlink_to(sees or root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from hooking.cli.check import check
 from hooking.cli.checks.findings import RULES
 from hooking.cli.checks.shell_commands import parse
 from support import PINCPU, TEMPLATES
-from test_docs import PAGES, blocks
+from test_docs import PAGES
 
 PYTHON = "#!/usr/bin/python3 -I\n"
 BASH = "#!/usr/bin/bash\n"
@@ -58,7 +59,11 @@ BAD_FILES = [
     ("H108:1", "qemu", "#!/usr/bin/env python3 -I\n", 0o755),
     ("H107:1", "before_vm_start/10_a", "#!/usr/bin/python3\nimport hooking\n", 0o755),
     ("H107:1", "before_vm_start/10_a", "#!/usr/bin/env python3\nimport os, hooking\n", 0o755),
+    ("H107:1", "before_vm_start/10_a", "#!/usr/bin/env python3\nimport os\n", 0o755),
     ("H113:1", "qemu.d/50-pin.bak", PYTHON, 0o755),
+    ("H113:1", "before_vm_start/50_pin~", PYTHON, 0o755),
+    ("H110:1", "qemu.d/win11/prepare/begin/start.sh", BASH, 0o755),
+    ("H302:1", "after_vm_dehibernate/10_a", PYTHON, 0o755),
     ("H110:1", "libvirt/hooks/qemu.sh", BASH, 0o755),
     ("H302:1", "vdsm/hooks/before_vm_strat/10_a", PYTHON, 0o755),
 ]
@@ -99,10 +104,69 @@ BAD_SHELL = [
     ("H304:3", 'case "$1" in\n win10|web) true ;; esac'),
     ("H304:3", "GUEST=$1\n[[ $GUEST == win10 ]]"),
     ("H305:2", '[ "$1" = win10 ] || exit 1'),
+    ("H305:5", 'case "$2" in\n prepare) true ;;\n *)\n  exit 1 ;;\nesac'),
+    ("H305:3", 'case "$2" in start|reconnect)\ntrue || exit 1\nesac'),
     ("H306:2", "env >> /var/log/hook.log"),
     ("H306:2", "cat > /tmp/domain.xml"),
     ("H306:2", "tee -a /var/log/hook.log >/dev/null"),
     ("H306:2", 'logger "password is $VNC_PASSWORD"'),
+    ("H306:2", 'logger "$(cat)"'),
+    ("H203:2", 'echo "$1: $2"'),
+    ("H203:2", "hostname -s"),
+    ("H203:3", "case $2 in migrate)\n ip link show dev br0; esac"),
+    ("H206:2", "while ! test -e /x; do\n sleep 1\ndone"),
+    ("H206:2", "until ping -c1 -W1 host >/dev/null; do sleep 1; done"),
+    ("H206:2", "flock 9"),
+    ("H206:2", "inotifywait /x >/dev/null"),
+    ("H207:2", '. "$HOME/.config/hook"'),
+    ("H207:3", "set -u\nx=${DISPLAY}"),
+    ("H208:2", ". ./settings"),
+    ("H208:2", "source settings.sh"),
+    ("H208:2", "true > state/$1"),
+    ("H209:2", "sudo ip link"),
+    ("H210:2", "kill 0"),
+    ("H210:2", "kill -TERM -- -$$"),
+    ("H210:2", 'pkill -9 -f "$1"'),
+    ("H210:2", "killall qemu-system-x86_64"),
+    ("H302:2", '[ "$2" = prepered ]'),
+    ("H302:2", 'case "$2" in prepered) ;; esac'),
+    ("H302:2", 'case "$1/$2" in web/prepered) ;; esac'),
+    ("H302:3", 'OP=$2\nif [ "$OP/$3" = stopped/begin ]; then true; fi'),
+    ("H302:2", '[ "$2" = attach ]'),
+    ("H304:2", '[ "$1" = 0f7a4c1e-52b9-4d0e-9a6e-7b5f4f3e2d1c ] || exit 0'),
+    ("H307:2", 'eval "port=\\${$1_PORT:-}"'),
+    ("H307:2", 'bash -c "echo $1 >&2"'),
+    ("H307:2", "rm -rf /srv/$1"),
+    ("H308:2", 'cat /etc/x > "/tmp/hook-$1"'),
+    ("H308:3", "CONF=/var/tmp/hook.env\n[ -e $CONF ] && . $CONF"),
+    ("H308:2", "mkdir /dev/shm/hook"),
+    ("H309:2", "systemctl stop x"),
+    ("H309:3", "f=/var/lib/tally\necho 1 > $f"),
+    ("H310:1", "set -u\nmain() {\n true\n}"),
+    ("H311:3", 'case "$2" in start|reconnect)\n iptables -t nat -I PREROUTING; esac'),
+    ("H312:2", "sed s/a/b/ /etc/x > /etc/x"),
+    ("H201:2", "echo x | xargs -n 1 virsh destroy >/dev/null"),
+    ("H201:2", "bash -c 'sleep 1; virsh list' >/dev/null"),
+    ("H205:2", "for x in /etc/libvirt/qemu/*.xml; do true; done"),
+    ("H205:2", "x=$(< /run/libvirt/qemu/$2.xml)"),
+    ("H205:3", 'DIR=/var/lib/libvirt/dnsmasq\ncat "$DIR/x.status" >&2'),
+    ("H206:2", "while true; do\n [ -e /x ] && break\n sleep 1; done"),
+    ("H206:2", "until ping -c1 -W1 host >/dev/null; do :; done"),
+    ("H206:2", "tail -f /x >&2"),
+    ("H207:2", "notify-send hello"),
+    ("H208:2", "./helper >&2"),
+    ("H208:2", "bash helper.sh >&2"),
+    ("H208:2", "cat list.txt >&2"),
+    ("H208:2", "[ -f hooks.conf ]"),
+    ("H209:2", "timeout 5 /usr/bin/sudo ip link"),
+    ("H210:2", "kill $(pgrep -f x)"),
+    ("H210:2", "ps | grep x | xargs kill -9"),
+    ("H301:2", "trap 'exit 0' EXIT"),
+    ("H302:2", '[ "$2" = Prepare ]'),
+    ("H308:2", "bash /tmp/x.sh"),
+    ("H310:4", "true\nexit 0\nlogger never"),
+    ("H311:3", 'case "$2" in start|reconnect)\n nft add rule x; esac'),
+    ("H312:2", 'sed s/a/b/ < "$X" > "$X"'),
 ]
 
 
@@ -112,12 +176,39 @@ def test_what_is_wrong_with_a_shell_script(tmp_path: Path, code: str, text: str)
 
 
 GOOD_SHELL = [
+    "notify() { DISPLAY=:0 notify-send x; }; trap 'rm -f /run/x' EXIT; trap 'exit 1' TERM; x=$2",
+    "exit 0\nf() { true; }",
+    "while iptables -D X; do :; done; tail -n 1 /x >&2; nft list ruleset >&2; nft add table x; x=$2",
+    '[ "$1" = jump ] || exit 0',
+    'if [ "$1" != jump ]; then exit 0; fi',
+    'case "$1" in\n jump) ;;\n\n *) exit 0 ;;\nesac\nlogger it is jump',
+    'case "$1" in jump) ;;\n *)\n exit 0\n ;;\nesac',
+    'case "$2" in prepare) ;;\n plugged|port-created) ;;\n attach|start) ;; esac',
+    'case "$1/$2/$3" in www-*/prepare/begin) true ;; lab*) exit 1 ;; */stopped/*) true ;; esac',
+    'case "$1$2" in xprepare) ;; esac; [ "$X" = y ]',
+    "while ! test -e /x; do sleep 1; n=$((n + 1)); [ $n -lt 9 ] || break; done",
+    "while [ $n -lt 9 ]; do sleep 1; done; while read -r x; do sleep 1; done < /etc/x",
+    "while true; do sleep 5; done >/dev/null 2>&1 &",
+    "flock -w 5 9; flock -n 9; flock --timeout 5 9; inotifywait -t 5 /x >/dev/null",
+    'x="${HOME:-/root}"; HOME=/root; echo "$HOME" >&2; # $DISPLAY',
+    ". /etc/x; . $CONF; cd /srv; . ./x; cat < x > y",
+    'x=$2; kill "$(cat /run/x)"; kill -0 $pid; kill -- "$pid"; pkill -F /run/x.pid; pkill -f "watch --guest $1 "',
+    'rm -rf "/srv/$1"; rm -f $FILE; x=$(mktemp /tmp/hook.XXXXXX); [ -e /tmp ]; y=$2',
+    'eval "x=1"; bash -c \'echo "$1" >&2\' - "$1"; bash /x',
+    "main() {\n true\n}\nmain",
+    'case "$2" in start|reconnect) iptables -C X || iptables -I X ;; esac',
+    'case "$2" in start|reconnect) iptables -D X; iptables -I X ;; stopped) iptables -D X ;; esac; iptables -L >&2',
+    'case "$2" in started) ip6tables --append X ;; esac',
+    "[ $2 = stopped ] || [ $2 = reconnect ] && iptables -D X; [ $2 = start ] || [ $2 = reconnect ] && iptables -I X",
+    "ip a >&2; systemctl is-active -q x; command -v ip >/dev/null; hostname | logger",
+    'sort /etc/x > /run/x$2; cat /x | tr a b; cat /etc/x >&2; logger "$(cat /etc/x)$(tr a b </etc/x)"',
+    "sort /etc/x > /etc/x.$2; sort $X > $Y; true > /dev/null < /dev/null; [ -t 0 ] < $X > /dev/null",
     "# virsh list\ntrue",
     "logger 'virsh list &' \"; virsh list\" \\; virsh",
     "cat >/dev/null <<EOF\nvirsh list &\necho $(true)\nEOF\ntrue",
     "cat >/dev/null <<-'EOF'\n\tvirsh list\n\tEOF\ntrue",
     "cat <<'A' >/dev/null; true <<B\nvirsh list\nA\nvirsh\nB",
-    "virt-what >/dev/null; sudo -n true; exec 3>/dev/null; f() { local x; }; [ $2 = $X ]",
+    "virt-what >/dev/null; exec 3>/dev/null; f() { local x; }; [ $2 = $X ]",
     "cat >/dev/null <<A <<B\nvirsh",
     "x=$(true 'a)' \\) \"b)\"); true",
     "sleep 9 >/dev/null 2>&1 &",
@@ -144,7 +235,7 @@ GOOD_SHELL = [
     'XML=$(cat); echo "$XML"; echo "<domain/>"; echo; printf "%s\\n" "${XML//a/b}"',
     'echo "/etc/libvirt/qemu/x.xml is not read" >&2; ls /etc/libvirt/hooks >/dev/null',
     '[ "$1" = "-" ] || [ "$1" = "$X" ]; case $1 in gpu-*) true;; esac',
-    "env x=1 true; cat /dev/null > /tmp/hooking-check; rm -f /tmp/hooking-check",
+    "env x=1 true; cat /dev/null > /run/hooking-check; rm -f /tmp/hooking-check; x=$2",
     "cat <(true) > /dev/null; select x in a; do break; done </dev/null 2>/dev/null",
     'x=\'a\\\' y="b\\"c" z=${x:-\\}} ; true $ \\\n && true',
 ]
@@ -206,6 +297,58 @@ BAD_PYTHON = [
     ("H307:3", "import os, sys\nos.system(f'ip link set {sys.argv[1]} up')"),
     ("H307:4", "import subprocess, sys\nguest = sys.argv[1]\nsubprocess.run('echo ' + guest, shell=True)"),
     ("H307:3", "import os, sys\nos.popen('echo {}'.format(sys.argv[1]))"),
+    ("H112:3", "import sys\nx = sys.maxint"),
+    ("H112:2", "x = {}.keys()[0]"),
+    ("H112:2", "{}.keys().sort()"),
+    ("H201:3", "import subprocess\nsubprocess.run(['sh', '-c', 'virsh list'])"),
+    ("H204:3", "import os\nif os.fork() == 0: pass"),
+    ("H206:3", "import os, time\nwhile True:\n    if os.path.exists('/x'): break\n    time.sleep(1)"),
+    ("H208:3", "import os\nos.path.exists('x.conf')"),
+    ("H209:3", "import hooking\nhooking.execCmd(['ip', 'link'], sudo=True)"),
+    ("H301:6", "import sys\ntry:\n    sys.exit(1)\nfinally:\n    sys.exit(0)"),
+    ("H301:4", "try:\n    exit(1)\nexcept (ValueError, SystemExit):\n    pass"),
+    ("H301:5", "import hooking\ntry:\n    hooking.refuse(c, 'no')\nexcept hooking.HookError:\n    pass"),
+    ("H302:3", "import sys\n{'prepare': f, 'stoped': g}[sys.argv[2]]()"),
+    ("H302:3", "import sys\nTABLE = {'prepare': f, 'stoped': g}\nTABLE.get(sys.argv[2])"),
+    ("H307:3", "import os, subprocess\nsubprocess.run(os.environ['helper'].split())"),
+    ("H307:3", "import subprocess, sys\nsubprocess.run(['bash', '-c', f'echo {sys.argv[1]}'])"),
+    ("H307:4", "import pickle, sys\ndata = sys.stdin.buffer\npickle.load(data)"),
+    ("H308:3", "import sys\nsys.path.insert(0, '/var/tmp/hooks')"),
+    ("H308:3", "import subprocess\nsubprocess.run(['/tmp/helper'])"),
+    ("H311:4", "import os, sys\nif sys.argv[2] in ('start', 'reconnect'):\n    os.system('iptables -I X')"),
+    ("H312:3", "import os\ntree.write(os.environ['_hook_domxml'])"),
+    ("H202:4", "import subprocess, time\nx = time\nsubprocess.run(['ssh', 'host'])"),
+    ("H203:3", "import subprocess\nsubprocess.run(['ip', 'link', 'show'])"),
+    ("H206:3", "import os, time\nwhile not os.path.exists('/x'):\n    time.sleep(1)"),
+    ("H206:3", "import fcntl\nfcntl.flock(f, fcntl.LOCK_EX)"),
+    ("H206:3", "import subprocess\nsubprocess.run(['flock', '/x', 'true'])"),
+    ("H207:3", "import os\nx = os.environ['DISPLAY']"),
+    ("H208:2", "open('settings.json')"),
+    ("H209:3", "import subprocess\nsubprocess.run(['sudo', 'ip', 'link'])"),
+    ("H210:3", "import os\nos.kill(0, 15)"),
+    ("H210:3", "import os\nos.killpg(os.getpgrp(), 15)"),
+    ("H210:3", "import subprocess, sys\nsubprocess.run(['pkill', '-f', sys.argv[1]])"),
+    ("H301:4", "try:\n    exit(1)\nexcept SystemExit:\n    pass"),
+    ("H302:3", "import sys\nif sys.argv[2] == 'prepered': pass"),
+    ("H304:3", "import hooking\nif context.uuid == '0f7a4c1e-52b9-4d0e-9a6e-7b5f4f3e2d1c': exit(0)"),
+    ("H304:3", "import os\nif os.environ['vmId'] == 'a': pass"),
+    ("H305:6", "import sys\nif sys.argv[2] == 'start':\n    pass\nelse:\n    sys.exit(1)"),
+    ("H305:4", "import sys\nif sys.argv[2] in ('start', 'reconnect'):\n    sys.exit('no')"),
+    ("H306:4", "import os, logging\nfor name in os.environ:\n    logging.info('%s', os.environ[name])"),
+    ("H306:4", "import os, logging\nfor name, value in os.environ.items():\n    logging.info('%s', value)"),
+    ("H307:4", "import os\nx = os.environ['qos'].strip()\neval(x)"),
+    ("H308:2", "STATE = '/tmp/state.json'\nopen(STATE)"),
+    ("H309:3", "import subprocess\nsubprocess.run(['nft', 'reset', 'counter'])"),
+    ("H309:2", "open('/run/x', mode='w')"),
+    ("H310:1", "import os\nX = 1\ndef main():\n    os.nice(1)"),
+    ("H310:4", "def main():\n    pass\nif __name__ == 'main':\n    main()"),
+    (
+        "H311:4",
+        "import subprocess as s, sys\nif sys.argv[2] in ('start', 'reconnect'):\n    s.run(['iptables', '-I', 'X'])",
+    ),
+    ("H312:4", "import os\npath = os.environ['_hook_domxml']\nopen(path, 'w')"),
+    ("H313:4", "import sys\nroot = parse(sys.stdin)\nroot.find('./name').text += 'x'"),
+    ("H313:3", "x = root.getElementsByTagName('uuid')[0]\nx.firstChild.data = 'x'"),
 ]
 
 
@@ -215,6 +358,29 @@ def test_what_is_wrong_with_a_python_script(tmp_path: Path, code: str, text: str
 
 
 GOOD_PYTHON = [
+    "import os\nif os.fork() == 0:\n    os.dup2(x, 1)\nx = {}.keys()\ny = {}.pop('a')[0]",
+    "import sys\ntry:\n    sys.exit(1)\nfinally:\n    f()\ntry:\n    f()\nfinally:\n    sys.exit(0)",
+    "import sys\n{'prepare': f, 'default': g, **h}[sys.argv[2]]()\n{'a': 1}.get('start')\nsys.path.insert(0, '/usr/x')",
+    "import hooking\ntry:\n    hooking.refuse(c, 'no')\nexcept hooking.HookError:\n    raise",
+    "import time\nwhile time.monotonic() < end:\n    time.sleep(1)\nwhile True:\n    time.sleep(1)\n    x += 1",
+    "import signal, time\nsignal.alarm(5)\nwhile True:\n    time.sleep(1)",
+    "import fcntl\nfcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)\nfcntl.flock(f, fcntl.LOCK_UN)",
+    "import os\nos.environ.get('HOME')\nif 'DISPLAY' in os.environ: os.environ['DISPLAY']\nos.environ['HOME'] = '/'",
+    "import os\ntry: x = os.environ['HOME']\nexcept KeyError: pass\ny = {'USER': 1}['USER']",
+    "import os\nos.chdir('/srv')\nopen('settings.json')\nopen(name)\nopen()",
+    "import os\nos.kill(pid, 0)\nos.killpg(pid, 15)\neval('1')\neval()",
+    "import tempfile\ntempfile.mkdtemp(dir='/tmp/')\nx = '/tmp/a'",
+    "try:\n    exit(1)\nexcept SystemExit:\n    raise\nexcept BaseException:\n    pass",
+    "try:\n    x = 1\nexcept SystemExit:\n    pass",
+    "import sys\nif sys.argv[1] != 'win10': sys.exit(0)\nif sys.argv[2] == op or sys.argv[2] == '-': pass",
+    "import sys\nif sys.argv[2] == 'prepare':\n    sys.exit('no')",
+    "import subprocess as s\ns.run(['ip', 'link', 'show'], capture_output=True)\ns.run(['iptables', '-L'], stdout=f)",
+    "import subprocess as s\ns.run(['iptables', '-C', 'X'])\ns.run(['iptables', '-I', 'X'])\nsys.argv",
+    "import os\nfor a, b in x: pass\nfor n in os.environ: pass\nfor k, v in os.environ.items(): pass\nlog(f'{k}')",
+    "def main():\n    pass\nif __name__ == '__main__':\n    main()",
+    "def main():\n    pass\nmain()",
+    "x.text = 'a'\nx.find('title').text = 'b'\nx.y('name').text = 'c'\nf('name').text = 'd'\nx.z = 1\nx += 1",
+    "import sys\nsys.stdout.write(x); tree.write(y); print(tostring(x)); sys.stdout.buffer.write(ET.tostring(x))",
     "'''virsh, /etc/libvirt/qemu/x.xml'''",
     "import sys\nprint('virsh list', file=sys.stderr)",
     "import sys\nsys.stdout.write(sys.stdin.read())\nprint('<domain/>')\nprint()\nprint(len('a'))",
@@ -243,7 +409,7 @@ GOOD_PYTHON = [
     "import logging\nlogging.info('no password for %s', len(password))\nlogging.info('%s', x.get(token_name)[0])",
     "import sys\nif sys.argv[1] == '-' or sys.argv[1] == NAME or sys.argv[0] == 'qemu': pass",
     "import os\nos.system('true'); os.system('echo ' + TEXT)\nx = open('/etc/libvirt/hooks/qemu.conf') if 0 else 1",
-    "with open('/root/x', 'w') as f:\n    f.write('a')\nopen('/root/y').write('b')",
+    "import sys\nwith open('/root/x', 'w') as f:\n    f.write(sys.argv[2])\nopen('/root/y').write('b')",
 ]
 
 
@@ -257,6 +423,12 @@ def handler(points: str, body: str) -> str:
 
 
 BAD_HANDLERS = [
+    ("H302:4", handler('@hook.qemu("attach")', "pass")),
+    ("H302:4", handler('@hook.vdsm("after_vm_dehibernate")', "pass")),
+    ("H305:3", handler('@hook.qemu("reconnect")', "pass").replace("Hook()", "Hook(strict=True)")),
+    ("H310:4", handler('@hook.qemu("prepare")', "pass").replace("hook.run()", "")),
+    ("H310:4", handler('@hook.qemu("prepare")', "pass").replace("hook.run()", "def main():\n    hook.run()")),
+    ("H307:6", handler('@hook.vdsm("before_vm_start")', 'eval(context.custom_properties["qos"])')),
     ("H302:4", handler('@hook.qemu("migrat")', "pass")),
     ("H303:6", handler('@hook.vdsm("after_vm_start")', 'hooking.block_start(context, "no")')),
     ("H303:6", handler('@hook.qemu("prepare", "stopped")', 'hooking.refuse(context, "no")')),
@@ -271,6 +443,9 @@ def test_what_handlers_cannot_do(tmp_path: Path, code: str, text: str) -> None:
 
 
 GOOD_HANDLERS = [
+    handler('@hook.qemu("prepare")', "pass").replace("Hook()", "Hook(strict=True)"),
+    handler('@hook.qemu("reconnect")', "pass").replace("Hook()", "Hook(strict=False)"),
+    handler('@hook.qemu("prepare")', "open('/run/x', 'w')"),
     handler('@hook.qemu("migrate", object="web*")\n@staticmethod', 'hooking.set_cpuset(domain, "1"); print("hello")'),
     handler('@hook.qemu("prepare", "started")', 'if context.op == "prepare": hooking.block_start(context, "no")'),
     handler('@hook.qemu("prepare")\n@other.qemu("nonsense")', "hooking.set_cpuset(other, '1'); hooking.set_cpuset()"),
@@ -290,6 +465,68 @@ def test_writing_by_hand_where_nothing_goes_back(tmp_path: Path) -> None:
     text = f"{PYTHON}import hooking\nhooking.write_domxml(hooking.read_domxml())\n"
     assert codes(hook(tmp_path, "after_vm_start/10_a", text), "--no-run") == ["H303:3"]
     assert codes(hook(tmp_path, "before_vm_start/10_a", text), "--no-run") == []
+
+
+BAD_PLACES = [
+    ("H303:2", "daemon", PYTHON + "import sys; parse(sys.stdin)\n"),
+    ("H303:2", "after_vm_start/10_a", PYTHON + "import sys; parse(sys.stdin)\n"),
+    ("H303:2", "after_vm_start/10_a", BASH + "x=$(cat)\n"),
+    ("H303:2", "after_vm_start/10_a", BASH + "exit 2\n"),
+    ("H303:3", "before_vm_destroy/10_a", PYTHON + "import hooking\nhooking.read_domxml()\n"),
+    ("H303:3", "before_vm_start/10_a", PYTHON + "import hooking\nhooking.read_json()\n"),
+    ("H303:4", "qemu", PYTHON + "import hooking, sys\nif sys.argv[2] == 'start':\n    hooking.write_domain(d)\n"),
+    ("H312:2", "before_vm_start/10_a", BASH + 'xsltproc /x "$_hook_domxml.old" > "$_hook_domxml"\n'),
+    ("H110:1", "libvirt/hooks/quemu.d/10_a", BASH),
+    ("H303:2", "after_vm_start/10_a", PYTHON + "exit(2)\n"),
+    ("H303:3", "after_vm_start/10_a", PYTHON + "import hooking\nhooking.exit_hook('no')\n"),
+    ("H303:3", "qemu.d/10_a", PYTHON + "import sys\nif sys.argv[2] == 'prepare': print(x.toxml())\n"),
+    ("H303:3", "qemu.d/10_a", PYTHON + "import sys\nif sys.argv[2] == 'start': x.write(sys.stdout.buffer)\n"),
+    ("H202:2", "before_vm_start/10_a", BASH + "ssh host true\n"),
+    ("H114:2", "qemu", "#!/bin/sh\n[[ $2 = start* ]]\n"),
+    ("H114:2", "qemu", "#!/bin/sh\n[ $2 == start ]\n"),
+    ("H114:2", "qemu", "#!/bin/sh\nx=${2//a/b}\n"),
+]
+
+
+@pytest.mark.parametrize(("code", "name", "text"), BAD_PLACES)
+def test_what_is_wrong_at_a_place(tmp_path: Path, code: str, name: str, text: str) -> None:
+    assert code in codes(hook(tmp_path, name, text), "--no-run")
+
+
+GOOD_PLACES = [
+    ("before_vm_start/10_a", BASH + "exit 2\n"),
+    ("after_vm_start/10_a", BASH + "exit 1\n"),
+    ("after_vm_start/10_a", PYTHON + "exit(1)\n"),
+    ("after_vm_start/10_a", PYTHON + "import hooking\nhooking.exit_hook('well', 0)\n"),
+    ("daemon", BASH + "cp -a /etc/libvirt/qemu/. /var/backups/; rm -f /run/x\n"),
+    ("daemon", PYTHON + "open('/run/x', 'w'); x = '/etc/libvirt/qemu'\n"),
+    ("network", BASH + '[ "$1 $2" = "lab started" ]\n'),
+    ("network", PYTHON + "import sys\nif sys.argv[1] == 'lab' and sys.argv[2]: pass\n"),
+    ("qemu", "#!/bin/sh\nx=${2:-a}; y=${x#a}; [ $y = b ]; cat <<EOF >&2\n==\nEOF\n"),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), GOOD_PLACES)
+def test_what_only_looks_wrong_at_a_place(tmp_path: Path, name: str, text: str) -> None:
+    assert codes(hook(tmp_path, name, text), "--no-run") == []
+
+
+def test_an_archive_is_not_read(tmp_path: Path) -> None:
+    path = hook(tmp_path, "before_vm_start/10_a", "#!/usr/bin/python3\nPK\x03\x04\0import hooking\r\n")
+    assert codes(path, "--no-run") == []
+    path = hook(tmp_path, "a", "#!/usr/bin/env python3 -I\nPK\x03\x04\0hooking.read_domxml()")
+    assert codes(path, "--no-run") == ["H108:1"]
+
+
+def test_a_tree_that_somebody_starts(tmp_path: Path) -> None:
+    path = hook(tmp_path, "qemu.d/win11/prepare/begin/start.sh", BASH + "systemctl stop x\n")
+    assert codes(path, "--no-run") == ["H110:1"]
+    hook(tmp_path, "qemu.d/50-run-tree", BASH)
+    assert codes(path, "--no-run") == []
+
+
+def test_a_point_that_no_host_calls(tmp_path: Path) -> None:
+    assert codes(hook(tmp_path, "script", PYTHON), "--no-run", "--point", "network/plugged") == ["H302:1"]
 
 
 BAD_TRIALS = [
@@ -315,7 +552,7 @@ def test_what_this_machine_lacks_says_nothing_of_a_hook(tmp_path: Path, text: st
 
 
 def test_programs_that_change_a_host_are_not_started(tmp_path: Path) -> None:
-    path = hook(tmp_path, "network", f"{BASH}reboot\ntouch {tmp_path}/tried\n")
+    path = hook(tmp_path, "network", f"{BASH}[ $2 = started ] && reboot\ncd {tmp_path} && touch tried\n")
     assert codes(path) == []
     assert (tmp_path / "tried").exists()
 
@@ -384,7 +621,15 @@ def test_templates_are_clean() -> None:
     assert (shown.output, shown.exit_code) == ("", 0)
 
 
-@pytest.mark.parametrize("text", [text for page in PAGES for text in blocks(page) if "def test_" not in text])
+EXAMPLES = [
+    text
+    for page in PAGES
+    for text in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    if "def test_" not in text
+]
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
 def test_examples_of_the_documents_are_clean(tmp_path: Path, text: str) -> None:
     text = text if text.startswith("#!") else PYTHON + text
     options = ["--point", "before_vm_start"] if "current_context" in text else []
@@ -396,7 +641,7 @@ def test_scripts_in_the_manner_of_vdsm_are_clean(tmp_path: Path) -> None:
 
 
 def test_every_finding_is_found_somewhere() -> None:
-    cases: list[tuple[object, ...]] = [*BAD_FILES, *BAD_SHELL, *BAD_PYTHON, *BAD_HANDLERS, *BAD_TRIALS]
+    cases: list[tuple[object, ...]] = [*BAD_FILES, *BAD_SHELL, *BAD_PYTHON, *BAD_HANDLERS, *BAD_PLACES, *BAD_TRIALS]
     assert {str(case[0]).partition(":")[0] for case in cases} == set(RULES)
 
 

@@ -25,7 +25,7 @@ from hooking.cli.installation_commands import install as install_command, uninst
 from hooking.cli.manifests import FOLDER, Manifests
 from hooking.testing.virhook import ScriptFolder
 from lives import KILLS, killer
-from support import TEMPLATES
+from support import TEMPLATES, plant_daemon
 
 PIN = TEMPLATES / "pincpu" / "pincpu.py"
 QEMU = "etc/libvirt/hooks/qemu.d"
@@ -150,6 +150,8 @@ def test_installing_again_replaces_and_removes_what_is_not_said_any_more(root: P
     done(install(root, script, "--point", "qemu/prepare", "--point", "qemu/start", "--point", "lxc"))
     assert (root / QEMU / "50-a-check").read_text() == SHELL
     assert (root / "etc/libvirt/hooks/lxc.d").exists()
+    again = done(install(root, script, "--point", "qemu", "--point", "lxc"))
+    assert (again.count(" unchanged, "), again.count(" written, ")) == (2, 0)
     write(script, f"{SHELL}# new\n")
     done(install(root, script, "--point", "qemu", "--point", "before_vm_start", "--priority", "5"))
     assert [path.name for path in (root / QEMU).iterdir()] == ["05-a-check"]
@@ -367,7 +369,7 @@ def test_on_a_host_the_python_has_to_have_the_package(live: Path, monkeypatch: p
     monkeypatch.setattr(scripts, "PYTHON", "/usr/bin/nothing-like-that")
     refused(install(live, PIN), "/usr/bin/nothing-like-that has no libvirt-hooking; install it there", 2)
     python = os.path.realpath(sys.executable)
-    monkeypatch.setattr(scripts, "_PROGRAM_FOLDERS", (os.path.dirname(python),))
+    monkeypatch.setattr(scripts, "PROGRAM_FOLDERS", (os.path.dirname(python),))
     monkeypatch.setattr(scripts, "PYTHON", sys.executable)
     done(install(live, PIN))
     assert (live / QEMU / "50-pincpu").read_text().startswith(f"#!{sys.executable} -I\n")
@@ -400,24 +402,17 @@ def test_selinux_contexts_are_restored_before_the_host_sees_a_file(
     assert everything(live) == installed
 
 
-def process(folder: Path, number: int, name: str, root: Path) -> None:
-    (folder / str(number)).mkdir(parents=True)
-    (folder / str(number) / "comm").write_text(f"{name}\n")
-    (folder / str(number) / "root").symlink_to(root)
-
-
 def test_the_daemons_that_see_the_folder_are_reloaded(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proc, sent = tmp_path / "proc", list[tuple[int, int]]()
+    sent: list[tuple[int, int]] = []
     for number, name in enumerate(("libvirtd", "virtqemud", "virtlxcd", "virtlogd"), 10):
-        process(proc, number, name, root)
-    process(proc, 20, "libvirtd", tmp_path)
-    monkeypatch.setattr(installation, "_PROCESSES", str(proc))
+        plant_daemon(root, number, name)
+    plant_daemon(root, 20, "libvirtd", sees=tmp_path)
     monkeypatch.setattr(os, "kill", lambda number, which: sent.append((number, which)))
     script = write(tmp_path / "hook", SHELL)
     said = done(install(root, script, "--point", "qemu"))
-    assert "counts when the daemon is reloaded (libvirtd, virtqemud): --reload" in said
+    assert "counts when the daemon is reloaded (libvirtd, virtqemud): hooking reload" in said
     assert "virtqemud (process 11) would be" in done(install(root, script, "--point", "qemu", "--reload", "--dry-run"))
     assert sent == []
     assert "libvirtd (process 10) reloaded" in done(install(root, script, "--point", "qemu", "--reload"))

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Optional
 
 import click
-from rich.console import Console
 
 from hooking import points
 from hooking.cli.checks import files, python, shell, trial
 from hooking.cli.checks.script import load
 from hooking.cli.options import WrongUseError
-from hooking.cli.screen import print_line
 from hooking.exceptions import HookError
 
 TYPE_CHECKING = False
@@ -60,37 +58,26 @@ def check(
     if point and host not in {None, point.host}:
         raise click.UsageError(f"{point.name} is no hook point of {host}; leave --host out")
     try:
-        found = [(path, finding) for path in scripts for finding in _findings(load(path, host, point), no_run=no_run)]
+        found = [(path, finding) for path in scripts for finding in findings(load(path, host, point), no_run=no_run)]
     except OSError as error:
         raise click.BadParameter(f"{error.filename} cannot be read: {error.strerror}", param_hint="SCRIPT") from error
     except HookError as error:  # the simulated host lacks something
         raise WrongUseError(f"{error}; or give --no-run") from error
     if as_json:
-        click.echo(json.dumps([_row(path, finding) for path, finding in found], indent=2))
+        click.echo(json.dumps([finding.row(str(path)) for path, finding in found], indent=2))
     else:
-        _show(found)
+        for path, finding in found:
+            finding.show(str(path))
     raise SystemExit(int(bool(found)))
 
 
-def _findings(script: Script, *, no_run: bool) -> list[Finding]:
+def findings(script: Script, *, no_run: bool) -> list[Finding]:
+    """Return what is wrong with a script; with ``no_run``, what can be told without starting it."""
     found = list(files.check(script))
-    if script.is_python:
+    if script.is_python and not script.is_archive:
         found += python.check(script)
     elif script.is_shell:
         found += shell.check(script)
     if not no_run and not _NO_TRIAL & {finding.code for finding in found}:
         found += trial.check(script)
     return sorted(dict.fromkeys(found), key=lambda finding: (finding.line, finding.code))
-
-
-def _row(path: Path, finding: Finding) -> dict[str, str | int]:
-    row: dict[str, str | int] = {"path": str(path), "line": finding.line, "code": finding.code}
-    return {**row, "severity": finding.severity, "what": finding.what, "why": finding.why, "fix": finding.fix}
-
-
-def _show(found: list[tuple[Path, Finding]]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    for path, finding in found:
-        style = "red" if finding.severity == "error" else "yellow"
-        head = f"{path}:{finding.line}: {finding.code} {finding.severity}"
-        print_line(console, head, style, f": {finding.title}: {finding.what}; {finding.why}: {finding.fix}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 import hooking as package
+from hooking.cli.bundle import bundle
 from hooking.cli.check import check
-from hooking.cli.installation_commands import install, list_, uninstall
+from hooking.cli.doctor import doctor
+from hooking.cli.installation_commands import install, list_, reload, uninstall
 from hooking.cli.new import new
 from hooking.cli.points import points
 from hooking.cli.record import record
@@ -29,6 +31,9 @@ hooking.add_command(record)
 hooking.add_command(replay)
 hooking.add_command(points)
 hooking.add_command(check)
+hooking.add_command(bundle)
 hooking.add_command(install)
 hooking.add_command(uninstall)
 hooking.add_command(list_)
+hooking.add_command(reload)
+hooking.add_command(doctor)

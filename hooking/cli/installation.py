@@ -25,14 +25,6 @@ if TYPE_CHECKING:
 _MODE = 0o755
 _SELINUX = "/sys/fs/selinux/enforce"
 _RESTORECON = "/usr/sbin/restorecon"
-_DAEMONS = {
-    "qemu": "virtqemud",
-    "lxc": "virtlxcd",
-    "libxl": "virtxend",
-    "bhyve": "virtbhyved",
-    "network": "virtnetworkd",
-}
-_PROCESSES = "/proc"
 
 
 @dataclass(frozen=True)
@@ -127,30 +119,6 @@ def uninstall(tree: Tree, manifest: Manifest, *, force: bool) -> None:
         tree.missing(os.path.dirname(path))
     _refuse_changed(tree, manifest.files, force=force)
     _remove(tree, manifest)
-
-
-def daemons(tree: Tree, drivers: set[str]) -> list[tuple[int, str]]:
-    """Return the libvirt daemons that look for scripts of ``drivers`` on this host, by process ID and name.
-
-    A daemon in a name space of its own, as in a container, has folders of its own.
-    """
-    names = {"libvirtd", *(_DAEMONS.values() if "daemon" in drivers else map(_DAEMONS.get, drivers))}
-    found = [
-        (int(process.name), name)
-        for process in Path(_PROCESSES).glob("[0-9]*")
-        if (name := _name_of(process, tree)) in names and name
-    ]
-    return sorted(found)
-
-
-def _name_of(process: Path, tree: Tree) -> str | None:
-    """Return the name of a process that sees the host's folder of hooks; else `None`."""
-    hooks = FOLDERS["libvirt"]
-    try:
-        sees = os.path.samefile(f"{process}/root{hooks}", tree.at(hooks))
-        return (process / "comm").read_text(encoding="utf-8").strip() if sees else None
-    except OSError:  # it has ended, or belongs to somebody else
-        return None
 
 
 def _refuse_changed(tree: Tree, files: dict[str, list[str]], *, force: bool) -> None:

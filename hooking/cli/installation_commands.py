@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import asdict
@@ -15,8 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from hooking.cli import installation, listing
-from hooking.cli.host_files import Tree
+from hooking.cli import daemons, installation, listing, options
 from hooking.cli.manifests import FOLDER, Manifests
 from hooking.cli.options import WrongUseError
 from hooking.cli.scripts import read_script
@@ -26,23 +24,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from hooking.cli.daemons import Daemon
+    from hooking.cli.host_files import Tree
     from hooking.cli.manifests import Manifest
     from hooking.cli.scripts import Script
 
 
-def _tree(_context: click.Context, _option: click.Parameter, value: Path) -> Tree:
-    return Tree(value)
-
-
-_ROOT = click.option(
-    "--root",
-    "tree",
-    default="/",
-    metavar="DIR",
-    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
-    callback=_tree,
-    help="The files of an image or a package, instead of this host's.",
-)
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 
 
@@ -55,7 +42,7 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what would be
 @click.option("--reload", "reloads", is_flag=True, help="Let the libvirt daemons look again which scripts there are.")
 @_DRY_RUN
 @click.option("--force", is_flag=True, help="Replace files that were changed since they were installed.")
-@_ROOT
+@options.root
 def install(  # noqa: PLR0913, PLR0917 - options
     path: Path,
     names: tuple[str, ...],
@@ -89,22 +76,46 @@ def install(  # noqa: PLR0913, PLR0917 - options
         manifests = Manifests(tree)
         with contextlib.nullcontext(tree.missing(FOLDER)) if dry_run else manifests.lock() as made:
             planned = installation.plan(tree, script, priority, manifests.load(), made, force=force)
+            same = {file for file, sums in planned.after.files.items() if tree.checksum(file) in sums}
             if not dry_run:
                 installation.install(tree, script, planned)
         would = "would be " if dry_run else ""
         for file in planned.files:
-            _say(f"{tree.at(file)} {would}written, sha256 {planned.after.files[file][0]}")
+            done = "unchanged" if file in same else f"{would}written"
+            _say(f"{tree.at(file)} {done}, sha256 {planned.after.files[file][0]}")
         for file in planned.obsolete:
             _say(f"{tree.at(file)} {would}removed")
         drivers = {place.label for place in planned.files.values() if place.host == "libvirt"}
-        _reload(installation.daemons(tree, drivers) if drivers else [], reloads=reloads, dry_run=dry_run)
+        found = [daemon for daemon in daemons.running(tree) if any(map(daemon.runs, drivers))]
+        if found and not reloads:
+            named = ", ".join(daemon.name for daemon in found)
+            _say(f"the first script of a driver counts when the daemon is reloaded ({named}): hooking reload")
+        _reload(tree, found if reloads else [], dry_run=dry_run)
+
+
+@click.command()
+@_DRY_RUN
+@options.root
+def reload(tree: Tree, *, dry_run: bool) -> None:
+    """Let the libvirt daemons look again which scripts there are, as they do at their start.
+
+    Only a driver's first script needs it. The daemons that see this host's folder of hooks get SIGHUP, as by systemctl
+    reload; those in containers do not.
+
+    Exit status: 0 if it was sent, 1 if there is no daemon or it is not yours, 2 if the command was used wrongly.
+    """
+    with _told():
+        found = [daemon for daemon in daemons.running(tree) if daemon.sees]
+        if not found:
+            raise HookError("no libvirt daemon runs that sees this host's hooks; one that is started looks for them")
+        _reload(tree, found, dry_run=dry_run)
 
 
 @click.command()
 @click.argument("name", metavar="HOOK")
 @_DRY_RUN
 @click.option("--force", is_flag=True, help="Remove files that were changed since they were installed.")
-@_ROOT
+@options.root
 def uninstall(name: str, tree: Tree, *, dry_run: bool, force: bool) -> None:
     """Remove the files and folders that installing HOOK made, and nothing else.
 
@@ -126,7 +137,7 @@ def uninstall(name: str, tree: Tree, *, dry_run: bool, force: bool) -> None:
 @click.command("list")
 @click.argument("pattern", default="")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-@_ROOT
+@options.root
 def list_(pattern: str, tree: Tree, *, as_json: bool) -> None:
     """Show which scripts the hosts run, in their order, with checksum and owner, and which hook each belongs to.
 
@@ -186,15 +197,12 @@ def _find(tree: Tree, name: str) -> Manifest:
     return known[name]
 
 
-def _reload(daemons: list[tuple[int, str]], *, reloads: bool, dry_run: bool) -> None:
-    """Let daemons look again for scripts, or say that they may have to."""
-    if daemons and not reloads:
-        names = ", ".join(name for _, name in daemons)
-        _say(f"the first script of a driver counts when the daemon is reloaded ({names}): --reload")
-    for process, name in daemons if reloads else ():
+def _reload(tree: Tree, found: list[Daemon], *, dry_run: bool) -> None:
+    """Let daemons look again for scripts."""
+    for daemon in found:
         if not dry_run:
-            os.kill(process, signal.SIGHUP)
-        _say(f"{name} (process {process}) {'would be ' if dry_run else ''}reloaded")
+            daemons.reload(tree, daemon)
+        _say(f"{daemon} {'would be ' if dry_run else ''}reloaded")
 
 
 def _say(text: str) -> None:

@@ -51,12 +51,12 @@ def listed(tree: Tree, known: dict[str, Manifest]) -> list[Listed]:
     """
     owners = {path: manifest for manifest in known.values() for path in manifest.files}
     found: list[Listed] = []
-    for point, script in _scripts(tree):
+    for point, script in scripts(tree):
         path = "/" + os.path.relpath(script, tree.root)
         manifest = owners.get(path)
         sum_ = _checksum(script)
         changed = manifest is not None and sum_ is not None and sum_ not in manifest.files[path]
-        found.append(Listed(point, path, _owner(script), sum_, manifest.name if manifest else None, changed))
+        found.append(Listed(point, path, owner(script), sum_, manifest.name if manifest else None, changed))
     return found
 
 
@@ -65,7 +65,8 @@ def warnings(tree: Tree) -> list[str]:
     return ScriptFolder(Path(tree.at(FOLDERS["libvirt"]))).warnings
 
 
-def _scripts(tree: Tree) -> Iterator[tuple[str, str]]:
+def scripts(tree: Tree) -> Iterator[tuple[str, str]]:
+    """Yield the scripts that the hosts run: driver or hook point of VDSM, and where each lies on this machine."""
     folder = ScriptFolder(Path(tree.at(FOLDERS["libvirt"])))
     for driver in SCAN_ORDER:
         yield from ((driver, str(script)) for script in folder.scripts(driver))
@@ -82,8 +83,9 @@ def _checksum(script: str) -> str | None:
         return None
 
 
-def _owner(script: str) -> str:
-    number = os.stat(script).st_uid
+def owner(path: str) -> str:
+    """Return the name of the user whom a file belongs to, or the number."""
+    number = os.stat(path).st_uid
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+
+from hooking.cli.host_files import Tree
 
 
 class WrongUseError(click.ClickException):
@@ -20,6 +24,10 @@ def _seconds(_context: click.Context, _option: click.Parameter, value: float) ->
     return value
 
 
+def _tree(_context: click.Context, _option: click.Parameter, value: Path) -> Tree:
+    return Tree(value)
+
+
 host_python = click.option(
     "--host-python", is_flag=True, help="Start Python scripts by their own first line, not by this Python."
 )
@@ -29,4 +37,13 @@ timeout = click.option(
     show_default=True,
     callback=_seconds,
     help="Seconds to wait; the hosts wait for ever.",
+)
+root = click.option(
+    "--root",
+    "tree",
+    default="/",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
+    callback=_tree,
+    help="The files of an image or a package, instead of this host's.",
 )

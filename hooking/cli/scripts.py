@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 
 from hooking import points
+from hooking.cli.bundling import is_bundle, source_of
 from hooking.cli.ready_made import load_hook, points_of
 from hooking.exceptions import HookError
 from hooking.testing.executable import interpreter_of
@@ -26,8 +27,11 @@ FOLDERS: dict[HostName, str] = {"libvirt": "/etc/libvirt/hooks", "vdsm": "/usr/l
 
 PYTHON = "/usr/bin/python3"
 
-_PROGRAM_FOLDERS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
-_PROGRAM = b"\x7fELF"
+PROGRAM_FOLDERS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
+"""Where AppArmor lets libvirt start programs."""
+
+PROGRAM = b"\x7fELF"
+"""What a compiled program begins with."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def read_script(path: Path, names: tuple[str, ...], name: str | None, python: st
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", name):
         raise HookError(f"{name!r} is no name for a hook; give letters, digits and dashes with --name")
     data = _read(path)
-    is_hook = _has_hook(data)
+    is_hook = _has_hook(source_of(data))
     places = tuple(dict.fromkeys(map(_place, names))) if names else _places_of(path, is_hook=is_hook)
     return Script(name, _with_interpreter(path, data, python, tree), places, is_hook)
 
@@ -134,13 +138,13 @@ def _with_interpreter(path: Path, data: bytes, python: str | None, tree: Tree) -
     """Return a script with the first line that it needs on the host; a program or a shell script as it is."""
     words = interpreter_of(path)
     has_line = data.startswith(b"#!")
-    if not words and (has_line or data.startswith(_PROGRAM)):
+    if not words and (has_line or data.startswith(PROGRAM)):
         if has_line:
             _check_interpreter((data[2:200].split() or [b""])[0].decode("utf-8", "replace"), tree)
         return data
     if not words and path.suffix != ".py":
         raise HookError(f"{path} does not say what starts it; let its first line be #!{PYTHON} -I, or #!/bin/sh")
-    chosen = _choose_python(python, tree, needs_package=b"import hooking" in data)
+    chosen = _choose_python(python, tree, needs_package=b"import hooking" in data and not is_bundle(data))
     rest = data.split(b"\n", 1)[1] if has_line else data
     return f"#!{chosen} {_options(words[1:])}\n".encode() + rest
 
@@ -157,18 +161,19 @@ def _choose_python(python: str | None, tree: Tree, *, needs_package: bool) -> st
     if python:
         _check_interpreter(python, tree)
     chosen = python or PYTHON
-    if tree.is_live and needs_package and not _has_package(chosen):
+    if tree.is_live and needs_package and not has_package(chosen):
         raise HookError(f"{chosen} has no libvirt-hooking; install it there, or name another in /usr/bin with --python")
     return chosen
 
 
 def _check_interpreter(program: str, tree: Tree) -> None:
     resolved = os.path.realpath(program) if tree.is_live else os.path.normpath(program)
-    if not os.path.isabs(program) or os.path.dirname(resolved) not in _PROGRAM_FOLDERS:
+    if not os.path.isabs(program) or os.path.dirname(resolved) not in PROGRAM_FOLDERS:
         raise HookError(f"{resolved} does not lie in /usr/bin, and AppArmor lets libvirt start nothing else")
 
 
-def _has_package(python: str) -> bool:
+def has_package(python: str) -> bool:
+    """Tell whether an interpreter of this machine finds this package, as it does when a host starts it."""
     command = [python, "-I", "-c", "import hooking.document"]
     try:
         return subprocess.run(command, cwd="/", capture_output=True, check=False).returncode == 0

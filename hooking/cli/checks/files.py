@@ -9,15 +9,22 @@ import stat
 
 from hooking import points
 from hooking.cli.checks.findings import Finding
+from hooking.cli.checks.script import place_above
+from hooking.cli.scripts import PROGRAM_FOLDERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from hooking.cli.checks.script import Script
 
-_COPY = re.compile(r"~$|\.(bak|orig|old|save|swp|rpmsave|rpmnew|rpmorig|dpkg-\w+|disabled)$")
-_IMPORTS_HOOKING = re.compile(r"^\s*(import\s+([\w., ]+,\s*)?hooking\b|from\s+hooking\b)", re.MULTILINE)
+COPY = re.compile(
+    r"~$|[._-](bak|backup|orig|old|copy|rej|disabled)$|\.(save|swp|tmp|rpm(save|new|orig)|(dpkg|ucf)-\w+)$"
+)
+"""Names of copies."""
+
+IMPORTS_HOOKING = re.compile(r"^\s*(import\s+([\w., ]+,\s*)?hooking\b|from\s+hooking\b)", re.MULTILINE)
 
 
 def check(script: Script) -> Iterator[Finding]:
@@ -49,11 +56,22 @@ def _place(script: Script) -> Iterator[Finding]:
     folder, name = os.path.split(path)
     if folder.endswith("/libvirt/hooks") and name not in points.DRIVERS:
         yield Finding("H110", 1, f"libvirt knows no driver {name}: {', '.join(sorted(points.DRIVERS))}")
+    above = place_above(script.path)
+    if above and not any(map(_is_started, [above.with_suffix(""), *above.iterdir()])):
+        yield Finding("H110", 1, f"no script in {above.name} that could start it, and hosts enter no folders")
     upper = os.path.basename(folder)
+    if os.path.dirname(folder).endswith("/libvirt/hooks") and upper not in {f"{name}.d" for name in points.DRIVERS}:
+        yield Finding("H110", 1, f"libvirt knows no folder {upper}")
     if os.path.dirname(folder).endswith("/vdsm/hooks") and not points.is_known("vdsm", upper):
         yield Finding("H302", 1, points.misspelt("vdsm", upper))
-    if folder.endswith(".d") and script.under_libvirt and _COPY.search(name):
+    elif script.sure and script.points and all(point.absent for point in script.points):
+        yield Finding("H302", 1, f"{script.points[0].name}: {script.points[0].absent}")
+    if script.sure and COPY.search(name):
         yield Finding("H113", 1, name)
+
+
+def _is_started(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)
 
 
 def _interpreter(script: Script) -> Iterator[Finding]:
@@ -67,9 +85,9 @@ def _interpreter(script: Script) -> Iterator[Finding]:
         yield Finding("H108", 1, " ".join(script.shebang))
     if not os.path.isabs(path) or not os.access(path, os.X_OK) or (with_env and not shutil.which(name)):
         yield Finding("H104", 1, f"there is no {name if with_env else path or 'interpreter'} here")
-    if script.under_libvirt and os.path.dirname(path) not in {"/usr/bin", "/bin", "/usr/sbin", "/sbin"}:
+    if script.under_libvirt and os.path.dirname(os.path.realpath(path)) not in PROGRAM_FOLDERS:
         yield Finding("H106", 1, path)
-    if script.under_vdsm and script.is_python and _IMPORTS_HOOKING.search(script.text):
+    if script.under_vdsm and script.is_python and (with_env or IMPORTS_HOOKING.search(script.text)):
         options = "".join(word[1:] for word in arguments if re.fullmatch("-[A-Za-z]+", word))
         if not {"I", "E"} & {*options}:
             yield Finding("H107", 1, " ".join(script.shebang))

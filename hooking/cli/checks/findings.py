@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
-
-class Rule(NamedTuple):
-    """One thing that can be wrong with a hook.
-
-    Attributes:
-        severity: ``error``: the hook fails, or harms its host; ``warning``: sooner or later it will.
-        title: What is looked for.
-        why: What would go wrong.
-        fix: What to do.
-    """
-
-    severity: str
-    title: str
-    why: str
-    fix: str
-
+from hooking.cli.rules import Found, Rule
 
 RULES = {
-    "H101": Rule("error", "Not executable", "the host skips it without a word", "chmod 0755"),
+    "H101": Rule("error", "Not executable", "the host skips it without a word", "chmod 0755 {path}"),
     "H102": Rule(
         "error",
         "No first line with an interpreter",
@@ -31,7 +13,10 @@ RULES = {
         "begin it with #!/usr/bin/python3 -I",
     ),
     "H103": Rule(
-        "error", "Lines end with CR LF", "the kernel looks for an interpreter with CR in its name", "sed -i 's/\\r$//'"
+        "error",
+        "Lines end with CR LF",
+        "the kernel looks for an interpreter with CR in its name",
+        "sed -i 's/\\r$//' {path}",
     ),
     "H104": Rule(
         "error",
@@ -58,7 +43,7 @@ RULES = {
         "the kernel hands env one argument, a program with a space in its name",
         "name the interpreter itself, or use env -S",
     ),
-    "H109": Rule("error", "Everybody may write it", "what stands there runs as root", "chmod 0755"),
+    "H109": Rule("error", "Everybody may write it", "what stands there runs as root", "chmod 0755 {path}"),
     "H110": Rule(
         "warning",
         "No host looks there",
@@ -68,7 +53,16 @@ RULES = {
     "H111": Rule("error", "A syntax error", "the script fails at every event", "correct it"),
     "H112": Rule("error", "Left over from Python 2", "Python 3 fails here", "write it as Python 3"),
     "H113": Rule(
-        "warning", "A copy among the scripts", "libvirt runs every executable in the folder, copies too", "move it away"
+        "warning",
+        "A copy among the scripts",
+        "the host runs every executable in the folder, copies too",
+        "move it away",
+    ),
+    "H114": Rule(
+        "warning",
+        "Only bash knows this",
+        "where sh is dash, as on Debian, it fails or does something else",
+        "begin the script with #!/bin/bash",
     ),
     "H201": Rule(
         "error",
@@ -77,7 +71,7 @@ RULES = {
         "read standard input, or do it later, outside the hook",
     ),
     "H202": Rule(
-        "warning", "A network call without a time limit", "libvirt waits as long as the hook does", "give it a timeout"
+        "warning", "A network call without a time limit", "the host waits as long as the hook does", "give it a timeout"
     ),
     "H203": Rule(
         "error",
@@ -96,6 +90,31 @@ RULES = {
         "Reading libvirt's own files",
         "they are not what is being started, and need not be there",
         "read the document from standard input",
+    ),
+    "H206": Rule(
+        "warning",
+        "Waiting without end",
+        "the host waits as long as the hook does",
+        "give up after a while, or use hooking.Hook with timeout=",
+    ),
+    "H207": Rule(
+        "error",
+        "A variable that daemons lack",
+        "libvirt hands on PATH and LC_ALL, and little else",
+        "write the value into the script, or give a default",
+    ),
+    "H208": Rule("error", "A relative path", "hooks run in the folder /", "write the whole path"),
+    "H209": Rule(
+        "warning",
+        "sudo under libvirt",
+        "the hook is root already, and sudo may want a password or a terminal",
+        "leave sudo out",
+    ),
+    "H210": Rule(
+        "error",
+        "Killing more than its own",
+        "the hook is of the daemon's process group, and other command lines have the same words",
+        "kill the process ID that was noted when it began",
     ),
     "H301": Rule(
         "warning",
@@ -130,9 +149,40 @@ RULES = {
     ),
     "H307": Rule(
         "error",
-        "A text of the host in a shell command",
+        "A text of the host that is taken for code",
         "guests control it, and the hook is root",
-        "give a list of arguments, without shell",
+        "give a list of arguments, without shell and eval; in a shell, quote it",
+    ),
+    "H308": Rule(
+        "error",
+        "A fixed name where anybody may write",
+        "another user can put a file or a link there first",
+        "use /run, or mktemp",
+    ),
+    "H309": Rule(
+        "warning",
+        "The same at every operation",
+        "hosts call it when guests start, stop, and at reconnect alike",
+        "look at the operation, the second argument",
+    ),
+    "H310": Rule("error", "Nothing is run", "the script defines what it would do, and ends", "call it at the end"),
+    "H311": Rule(
+        "error",
+        "A rule of the firewall once more at each reconnect",
+        "one is removed when the guest stops, and the others stay",
+        "ask with -C first",
+    ),
+    "H312": Rule(
+        "error",
+        "The document is emptied before the new one is there",
+        "when the hook fails or is killed between, the guest has none",
+        "write another file in the same folder and rename it, or use hooking.write_domain",
+    ),
+    "H313": Rule(
+        "error",
+        "Another name or UUID",
+        "the host knows the object by them: it refuses the document, or loses the object",
+        "leave them as they are",
     ),
     "H401": Rule("error", "Hangs in a trial", "the host waits for ever", "end, and let nothing keep the pipes"),
     "H402": Rule(
@@ -151,36 +201,7 @@ RULES = {
 """Every finding by its code. 1xx: the file; 2xx: the host; 3xx: the logic; 4xx: what a trial showed."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong with a script.
+class Finding(Found):
+    """One thing that is wrong with a script."""
 
-    Attributes:
-        code: Of `RULES`.
-        line: Where, from 1.
-        what: What was found there.
-    """
-
-    code: str
-    line: int
-    what: str
-
-    @property
-    def severity(self) -> str:
-        """``error`` or ``warning``."""
-        return RULES[self.code].severity
-
-    @property
-    def title(self) -> str:
-        """What was looked for."""
-        return RULES[self.code].title
-
-    @property
-    def why(self) -> str:
-        """What would go wrong."""
-        return RULES[self.code].why
-
-    @property
-    def fix(self) -> str:
-        """What to do."""
-        return RULES[self.code].fix
+    rules = RULES

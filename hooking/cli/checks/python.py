@@ -6,11 +6,9 @@ import ast
 import re
 import warnings
 
-from hooking.cli.checks import handlers, programs
+from hooking.cli.checks import handlers, python_commands, python_logic, python_words
 from hooking.cli.checks.findings import Finding
 from hooking.cli.checks.python_names import EXITS, Module
-from hooking.cli.checks.shell import check_command
-from hooking.cli.checks.shell_commands import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,36 +16,22 @@ if TYPE_CHECKING:
 
     from hooking.cli.checks.script import Script
 
-_IN_SHELL = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
-_RUNNERS = {
-    *_IN_SHELL,
-    *(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen")),
-    "hooking.run_command",
-    "hooking.execCmd",
-}
-_REQUESTS = {f"requests.{name}" for name in ("get", "post", "put", "patch", "delete", "head", "request")}
-_SOCKETS = {
-    "urllib.request.urlopen": 3,
-    "socket.create_connection": 2,
-    "http.client.HTTPConnection": 3,
-    "http.client.HTTPSConnection": 3,
-    "smtplib.SMTP": 4,
-    "smtplib.SMTP_SSL": 6,
-    "ftplib.FTP": 5,
-}
 _REFUSALS = {"hooking.refuse", "hooking.block_start", "hooking.block_migration"}
+_OWN = {"hooking.Refusal", "hooking.HookError"}
 _OLD_MODULES = {
     "ConfigParser", "StringIO", "cStringIO", "Queue", "commands", "urllib2", "urlparse", "httplib", "cPickle",
     "__builtin__", "thread", "SocketServer", "HTMLParser", "cookielib", "xmlrpclib",
 }  # fmt: skip
 _OLD_NAMES = {"unicode", "xrange", "raw_input", "basestring", "unichr", "execfile", "reduce", "long", "cmp", "file"}
-_OLD_METHODS = {"has_key", "iteritems", "iterkeys", "itervalues"}
-_HARMLESS = {"len", "bool", "type"}
+_OLD_METHODS = {"has_key", "iteritems", "iterkeys", "itervalues", "getcwdu", "encodestring", "decodestring"}
+_OLD_ATTRIBUTES = {
+    "sys.maxint", "sys.setdefaultencoding", "string.letters", "string.lowercase", "string.uppercase", "string.join",
+    "string.maketrans", "string.replace", "string.split", "itertools.izip", "itertools.imap", "itertools.ifilter",
+}  # fmt: skip
 _OLD_SYNTAX = re.compile(r"Missing parentheses|multiple exception types|octal|leading zeros|exec|print|<>|backquote")
 _OLD_LINE = re.compile(
     r"""^\s*(print\s+["'\w]|print\s*>>|except\s+[\w.]+\s*,\s*\w+\s*:|raise\s+\w+\s*,|exec\s+["'])|`|<>"""
 )
-_LOGGING = re.compile(r"(logging|log|logger|LOG|LOGGER)\.(debug|info|warn\w*|error|exception|critical|log)$")
 
 
 def check(script: Script) -> Iterator[Finding]:
@@ -63,13 +47,9 @@ def check(script: Script) -> Iterator[Finding]:
     yield from _leftovers(module)
     yield from _swallowing(module)
     yield from handlers.check(module, script)
-    for call in module.calls():
-        yield from _command(call, module, script)
-        yield from _speech(call, module, script)
-        yield from _secrets(call, module)
-    if script.under_libvirt:
-        yield from _libvirt(module)
-        yield from _guests(module)
+    yield from python_commands.check(module, script)
+    yield from python_words.check(module, script)
+    yield from python_logic.check(module, script)
 
 
 def _syntax_error(error: SyntaxError | ValueError, script: Script) -> Finding:
@@ -91,10 +71,19 @@ def _leftovers(module: Module) -> Iterator[Finding]:
             old = f"import {node.module}"
         elif isinstance(node, ast.Name) and node.id in _OLD_NAMES - known:
             old = node.id
-        elif isinstance(node, ast.Attribute) and node.attr in _OLD_METHODS:
-            old = f".{node.attr}()"
+        elif isinstance(node, ast.Attribute) and (node.attr in _OLD_METHODS or module.name(node) in _OLD_ATTRIBUTES):
+            old = f".{node.attr}"
+        elif isinstance(node, (ast.Subscript, ast.Attribute)) and _is_view(node):
+            old = ast.unparse(node)
         if old and not _is_tried(module, node):
             yield Finding("H112", getattr(node, "lineno", 1), old)
+
+
+def _is_view(node: ast.Subscript | ast.Attribute) -> bool:
+    """Tell whether what is taken from a dictionary is used as the list that it was."""
+    made = node.value.func if isinstance(node.value, ast.Call) and not node.value.args else None
+    taken = isinstance(made, ast.Attribute) and made.attr in {"keys", "values", "items"}
+    return taken and (isinstance(node, ast.Subscript) or node.attr == "sort")
 
 
 def _defined(module: Module) -> Iterator[str]:
@@ -132,14 +121,28 @@ def _swallowing(module: Module) -> Iterator[Finding]:
     for node in module.nodes:
         if not isinstance(node, ast.Try):
             continue
+        yield from _finally(node, module)
         for handler in node.handlers:
-            caught = module.name(handler.type) if handler.type else ""
-            broad = handler.type is None or caught == "BaseException"
-            if not broad or any(isinstance(each, ast.Raise) for each in ast.walk(handler)):
-                continue
+            names = _caught(handler, module)
+            broad = not names or "BaseException" in names
+            again = any(isinstance(each, ast.Raise) for each in ast.walk(handler))
             ends = any(map(module.leaves, handler.body))
-            if not ends or _exits(node.body, module, set()):
-                yield Finding("H301", handler.lineno, f"except {caught}".strip() + ":")
+            swallows = broad or (names & {"SystemExit", *_OWN} and not ends)
+            if swallows and not again and ((broad and not ends) or _exits(node.body, module, set())):
+                yield Finding("H301", handler.lineno, f"except {', '.join(sorted(names))}".strip() + ":")
+            if "SystemExit" in names:
+                break
+
+
+def _caught(handler: ast.ExceptHandler, module: Module) -> set[str]:
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type] if handler.type else []
+    return {module.name(kind) for kind in kinds}
+
+
+def _finally(node: ast.Try, module: Module) -> Iterator[Finding]:
+    for last in filter(module.leaves, node.finalbody):
+        if not isinstance(last, ast.Raise) and not module.fails(last) and _exits(node.body, module, set()):
+            yield Finding("H301", last.lineno, "finally: that returns or exits")
 
 
 def _exits(body: list[ast.stmt], module: Module, seen: set[str]) -> bool:
@@ -155,208 +158,3 @@ def _exits(body: list[ast.stmt], module: Module, seen: set[str]) -> bool:
         if name in module.functions and name not in seen and _exits(module.functions[name].body, module, {*seen, name}):
             return True
     return False
-
-
-def _command(call: ast.Call, module: Module, script: Script) -> Iterator[Finding]:
-    """Check a call that starts a program."""
-    starts = _start(call, module)
-    if not starts or not call.args:
-        return
-    name = module.name(starts.func)
-    keywords = {keyword.arg: keyword.value for keyword in starts.keywords}
-    text = module.text(call.args[0])
-    if name in _IN_SHELL or ("shell" in keywords and getattr(keywords["shell"], "value", True)):
-        is_left = name == "subprocess.Popen" and not _is_awaited(starts, module)
-        is_left = is_left and not {"stdout", "stderr"} <= {*keywords}
-        yield from _shell_text(call, f"{text} &" if is_left else text, module, script)
-        return
-    words = module.words(call.args[0]) or text.split()[:1]
-    background = name == "subprocess.Popen" and not _is_awaited(starts, module)
-    limited = background or name == "hooking.run_command" or "timeout" in keywords or _is_limited(module)
-    if script.under_libvirt and not limited and programs.waits_for_network(words):
-        yield Finding("H202", call.lineno, programs.program(words)[0])
-    if script.under_libvirt and programs.calls_back(words):
-        yield Finding("H201", call.lineno, " ".join(programs.program(words)[:2]))
-    if background and not module.guarded and not {"stdout", "stderr"} <= {*keywords} and None not in keywords:
-        yield Finding("H204", call.lineno, f"Popen({' '.join(words[:2])})")
-
-
-def _start(call: ast.Call, module: Module) -> ast.Call | None:
-    """Return the call that starts a program: this one, or one in a function that hands it on."""
-    name = module.name(call.func)
-    if name in _RUNNERS:
-        return call
-    function = module.functions.get(name)
-    if function and function.args.args:
-        for inner in ast.walk(function):
-            if isinstance(inner, ast.Call) and module.name(inner.func) in _RUNNERS and inner.args:
-                handed = inner.args[0]
-                if isinstance(handed, ast.Name) and handed.id == function.args.args[0].arg:
-                    return inner
-    return None
-
-
-def _shell_text(call: ast.Call, text: str, module: Module, script: Script) -> Iterator[Finding]:
-    """Check a text that goes to a shell."""
-    program = parse(text)
-    for command in program.commands:
-        for finding in check_command(command, program, script):
-            harmless = finding.code == "H204" and module.guarded
-            if finding.code in {"H105", "H201", "H202", "H204", "H205"} and not harmless:
-                yield Finding(finding.code, call.lineno, finding.what)
-    names = [node for node in ast.walk(module.value(call.args[0])) if isinstance(node, (ast.Name, ast.Subscript))]
-    if "$" in text and any(_is_foreign(node, module) for node in names):
-        yield Finding("H307", call.lineno, module.name(call.func))
-
-
-def _is_foreign(node: ast.expr, module: Module) -> bool:
-    """Tell whether a value comes from the host: an argument, the environment, standard input."""
-    value = module.value(node)
-    return bool(re.search(r"attr='(argv|environ|stdin)'|attr='getenv'|attr='custom_properties'", ast.dump(value)))
-
-
-def _is_awaited(call: ast.Call, module: Module) -> bool:
-    """Tell whether somebody waits for a ``Popen``, or may."""
-    around = module.parent(call)
-    if isinstance(around, ast.Expr):
-        return False
-    if isinstance(around, ast.Assign) and isinstance(around.targets[0], ast.Name):
-        name = around.targets[0].id
-        uses = [node for node in module.nodes if isinstance(node, ast.Name) and node.id == name]
-        return any(isinstance(use.ctx, ast.Load) and _waits(module.parent(use)) for use in uses)
-    return True
-
-
-def _waits(node: ast.AST | None) -> bool:
-    return not isinstance(node, ast.Attribute) or node.attr in {"wait", "communicate", "stdout", "__enter__"}
-
-
-def _speech(call: ast.Call, module: Module, script: Script) -> Iterator[Finding]:
-    """Find words that take the place of a document."""
-    name = module.name(call.func)
-    if module.guarded or name not in {"print", "sys.stdout.write", "os.write"} or not call.args:
-        return
-    arguments = call.args[1:] if name == "os.write" and getattr(call.args[0], "value", 0) == 1 else call.args
-    if (name == "os.write" and arguments is call.args) or any(keyword.arg == "file" for keyword in call.keywords):
-        return
-    texts = (module.text(argument) for argument in arguments if not isinstance(argument, ast.Name))
-    text = next(filter(None, texts), "")
-    if not re.search("[A-Za-z]", text) or text.lstrip().startswith("<"):
-        return
-    if ops := module.ops(call) & script.filter_ops:
-        yield Finding("H203", call.lineno, f"{name} {text[:40]!r} at {', '.join(sorted(ops))}")
-
-
-def _secrets(call: ast.Call, module: Module) -> Iterator[Finding]:
-    """Find what is logged that should not be."""
-    name = module.name(call.func)
-    to_stderr = name == "print" and any(module.name(keyword.value) == "sys.stderr" for keyword in call.keywords)
-    is_log = _LOGGING.match(name) or name in {"hooking.log", "syslog.syslog", "sys.stderr.write"} or to_stderr
-    if not is_log and not _writes_log(call, module):
-        return
-    for node in (each for argument in call.args for each in _shown(argument)):
-        what = _secret(node, module)
-        if what:
-            yield Finding("H306", call.lineno, what)
-            return
-
-
-def _shown(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the parts of an expression whose values come into a text."""
-    yield node
-    is_harmless = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _HARMLESS
-    if is_harmless or isinstance(node, (ast.Compare, ast.IfExp, ast.Attribute, ast.Subscript)):
-        return
-    for child in ast.iter_child_nodes(node):
-        yield from _shown(child)
-
-
-def _secret(node: ast.AST, module: Module) -> str:
-    if not isinstance(node, ast.expr):
-        return ""
-    if module.name(node) == "os.environ":
-        return "it logs the environment"
-    if "sys.stdin.read" in module.name(getattr(module.value(node), "func", node)):
-        return "it logs standard input, the guest's document"
-    key = getattr(node, "id", None) or getattr(node, "attr", None)
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-        key = node.slice.value
-    if isinstance(node, ast.Call) and node.args and re.search(r"\.(get|getenv)$", module.name(node.func)):
-        key = module.text(node.args[0])
-    return f"it logs {key}" if isinstance(key, str) and programs.SECRET.search(key) else ""
-
-
-def _writes_log(call: ast.Call, module: Module) -> bool:
-    """Tell whether a call writes to a file that others read."""
-    if not isinstance(call.func, ast.Attribute) or call.func.attr not in {"write", "writelines"}:
-        return False
-    opened = module.value(call.func.value)
-    if isinstance(opened, ast.Name):
-        items = [item for node in module.nodes if isinstance(node, ast.With) for item in node.items]
-        named = [item.context_expr for item in items if getattr(item.optional_vars, "id", "") == opened.id]
-        opened = named[-1] if named else opened
-    is_open = isinstance(opened, ast.Call) and module.name(opened.func) == "open" and bool(opened.args)
-    return is_open and isinstance(opened, ast.Call) and bool(programs.LOG_FILE.search(module.text(opened.args[0])))
-
-
-def _libvirt(module: Module) -> Iterator[Finding]:
-    """Find what must not be done while libvirt waits."""
-    for node in module.nodes:
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        if any(name.partition(".")[0] == "libvirt" for name in names):
-            yield Finding("H201", getattr(node, "lineno", 1), "import libvirt")
-        text = node.value if isinstance(node, ast.Constant) and not module.is_docstring(node) else ""
-        if isinstance(text, str) and programs.CONFIGURATION.match(text) and " " not in text:
-            yield Finding("H205", getattr(node, "lineno", 1), text)
-    if _is_limited(module):
-        return
-    for call in module.calls():
-        name = module.name(call.func)
-        given = {keyword.arg for keyword in call.keywords} & {"timeout", None}
-        if not given and (name in _REQUESTS or len(call.args) < _SOCKETS.get(name, 0)):
-            yield Finding("H202", call.lineno, name)
-
-
-def _is_limited(module: Module) -> bool:
-    """Tell whether a script sets a time limit for all that it does."""
-    names = {module.name(call.func) for call in module.calls()}
-    hooks = [call for call in module.calls() if module.name(call.func) == "hooking.Hook"]
-    timed = any(keyword.arg == "timeout" for call in hooks for keyword in call.keywords)
-    return timed or bool(names & {"socket.setdefaulttimeout", "signal.alarm", "signal.setitimer"})
-
-
-def _guests(module: Module) -> Iterator[Finding]:
-    """Find names of guests, and what fails for all others."""
-    for node in module.nodes:
-        if not isinstance(node, ast.Compare) or not _is_guest(node.left, module):
-            continue
-        right = module.value(node.comparators[0])
-        names = [module.text(item) for item in getattr(right, "elts", [right])]
-        if not names or not all(names) or names == ["-"]:
-            continue
-        yield Finding("H304", node.lineno, ", ".join(names))
-        for last in _for_others(node, module):
-            yield Finding("H305", last.lineno, f"not {', '.join(names)}")
-
-
-def _for_others(test: ast.Compare, module: Module) -> list[ast.stmt]:
-    """Return what ends the branch for guests that a test is not about, if that fails."""
-    others = isinstance(test.ops[0], (ast.NotEq, ast.NotIn))
-    for around, part in module.parents(test):
-        if isinstance(around, ast.If) and part is around.test:
-            branch = around.body if others else around.orelse
-            return [last for last in branch[-1:] if _fails(last, module)]
-    return []
-
-
-def _is_guest(node: ast.expr, module: Module) -> bool:
-    return module.is_argument(node, 1) or module.name(node) in {"context.object", "domain.name"}
-
-
-def _fails(statement: ast.stmt, module: Module) -> bool:
-    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
-        return False
-    call = statement.value
-    status = call.args[0] if call.args else None
-    return module.name(call.func) in EXITS and status is not None and getattr(status, "value", 1) not in {0, None}

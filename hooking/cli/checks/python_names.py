@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ALL_OPS = frozenset(point.op for point in points.all_points() if point.host == "libvirt")
+_FOREIGN = re.compile(
+    r"attr='(argv|environ|stdin|getenv|custom_properties|read_domxml|read_json|read_domain)'|id='(domain|context)'"
+)
+_LIMITS = {"socket.setdefaulttimeout", "signal.alarm", "signal.setitimer"}
 
 
 class Module:
@@ -99,6 +103,21 @@ class Module:
             return self.text(node.func.value).split()
         return []
 
+    def is_foreign(self, node: ast.expr, depth: int = 0) -> bool:
+        """Tell whether a value comes from the host: an argument, the environment, standard input."""
+        value = self.value(node)
+        if _FOREIGN.search(ast.dump(value)):
+            return True
+        names = [each for each in ast.walk(value) if isinstance(each, ast.Name) and each is not node]
+        return depth < 3 and any(self.is_foreign(name, depth + 1) for name in names)  # noqa: PLR2004
+
+    @property
+    def limited(self) -> bool:
+        """Whether the script sets a time limit for all that it does."""
+        hooks = [call for call in self.calls() if self.name(call.func) == "hooking.Hook"]
+        timed = any(keyword.arg == "timeout" for call in hooks for keyword in call.keywords)
+        return timed or any(self.name(call.func) in _LIMITS for call in self.calls())
+
     def is_argument(self, node: ast.expr, number: int) -> bool:
         """Tell whether an expression is an argument of the script."""
         node = self.value(node)
@@ -155,6 +174,22 @@ class Module:
             and self.name(statement.value.func) in EXITS
         )
 
+    def fails(self, statement: ast.stmt) -> bool:
+        """Tell whether a statement ends the script with a status that is not 0."""
+        call = statement.value if isinstance(statement, ast.Expr) else None
+        if not isinstance(call, ast.Call) or self.name(call.func) not in EXITS:
+            return False
+        return bool(call.args) and getattr(call.args[0], "value", 1) not in {0, None}
+
+    def is_reached(self, node: ast.AST) -> bool:
+        """Tell whether anything calls the function in which a node stands, if it stands in one."""
+        around = next((each for each, _ in self.parents(node) if isinstance(each, ast.FunctionDef)), None)
+        return (
+            around is None
+            or bool(around.decorator_list)
+            or any(isinstance(each, ast.Name) and each.id == around.name for each in self.nodes)
+        )
+
     def _callers(self, function: ast.FunctionDef, depth: int) -> frozenset[str]:
         uses = [node for node in self.nodes if isinstance(node, ast.Name) and node.id == function.name]
         if not uses or depth > 5 or function.decorator_list:  # noqa: PLR2004 - functions may call each other
@@ -183,7 +218,7 @@ class Module:
         if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
             inner = self.tested(test.operand)
             return None if inner is None else ALL_OPS - inner
-        if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not self._is_op(test.left):
+        if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not self.is_op(test.left):
             return None
         right = self.value(test.comparators[0])
         texts = [self.text(item) for item in getattr(right, "elts", [right])]
@@ -192,7 +227,8 @@ class Module:
             return None
         return ALL_OPS - given if isinstance(test.ops[0], (ast.NotEq, ast.NotIn)) else given
 
-    def _is_op(self, node: ast.expr) -> bool:
+    def is_op(self, node: ast.expr) -> bool:
+        """Tell whether an expression is the operation."""
         return self.is_argument(node, 2) or (isinstance(node, ast.Attribute) and node.attr == "op")
 
 

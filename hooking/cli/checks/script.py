@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from hooking import host, points
+from hooking.cli.bundling import source_of
 from hooking.exceptions import InvocationError
 
 TYPE_CHECKING = False
@@ -38,8 +39,13 @@ class Script:
 
     @property
     def text(self) -> str:
-        """Its text."""
-        return self.data.decode("utf-8", "replace").replace("\r\n", "\n")
+        """Its text; of an archive that Python runs, the first line."""
+        return _text(self.data)
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is an archive that Python runs, and nothing to read."""
+        return _is_archive(self.data)
 
     @property
     def shebang(self) -> list[str]:
@@ -77,6 +83,16 @@ class Script:
         return any(point.host == "vdsm" for point in self.points)
 
     @property
+    def is_for_daemon(self) -> bool:
+        """Whether libvirt calls it about its daemon, and no guest or network is being started."""
+        return all(point.driver == "daemon" for point in self.points)
+
+    @property
+    def has_input(self) -> bool:
+        """Whether there is something on its standard input, as far as that can be told."""
+        return not self.sure or any(point.host == "libvirt" and point.document for point in self.points)
+
+    @property
     def filter_ops(self) -> frozenset[str]:
         """The operations of libvirt whose answer is standard output."""
         return frozenset(point.op for point in self.points if point.reply == "stdout")
@@ -93,15 +109,37 @@ def load(path: Path, host_name: str | None = None, point: Point | None = None) -
     Raises:
         OSError: It cannot be read.
     """
-    data = path.read_bytes()
+    data = source_of(path.read_bytes())
     if point:
         return Script(path, data, (point,), sure=True)
     try:
         driver, op = host.called_as(str(path), {})
         place = (points.find("vdsm", op),) if driver == "vdsm" else _of(driver)
-        return Script(path, data, place, sure=True)
+        return Script(path, data, place, sure=not place_above(path))
     except InvocationError:
-        return Script(path, data, _likely(data.decode("utf-8", "replace"), host_name), sure=False)
+        return Script(path, data, _likely(_text(data), host_name), sure=False)
+
+
+def _is_archive(data: bytes) -> bool:
+    return data.partition(b"\n")[2].startswith(b"PK\x03\x04")
+
+
+def _text(data: bytes) -> str:
+    data = data.partition(b"\n")[0] if _is_archive(data) else data
+    return data.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def place_above(path: Path) -> Path | None:
+    """Return the folder of hooks in whose folders a script lies; `None` if it lies where a host looks itself."""
+    folder, *above = list(path.absolute().parents)[:-1]
+    if _is_place(folder) or path.name in points.DRIVERS:
+        return None
+    return next(filter(_is_place, above), None)
+
+
+def _is_place(folder: Path) -> bool:
+    driver, _, suffix = folder.name.rpartition(".")
+    return points.is_known("vdsm", folder.name) or (suffix == "d" and driver in points.DRIVERS)
 
 
 def _of(driver: str) -> tuple[Point, ...]:

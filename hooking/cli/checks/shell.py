@@ -6,21 +6,22 @@ import re
 import shutil
 import subprocess
 
-from hooking.cli.checks import programs
+from hooking.cli.checks import programs, shell_files, shell_logic
 from hooking.cli.checks.findings import Finding
-from hooking.cli.checks.shell_commands import Command, Program, parse
+from hooking.cli.checks.shell_commands import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hooking.cli.checks.script import Script
+    from hooking.cli.checks.shell_program import Command, Program
 
+_SHELLS = {"sh", "bash", "dash"}
 _SPEAKERS = {"echo", "printf"}
 _LOGGERS = {*_SPEAKERS, "logger", "systemd-cat"}
-_COMPARISONS = {"=", "==", "!="}
 _NO_WORDS = re.compile(r"\$\{[^}]*\}|\$\(\)|\$\w+|%\w|\\\w")
-_NAME = re.compile(r"(?!-$)[\w.+-]+$")
+_HANDED = re.compile(r"\$([1-4](?!\d)|\{[1-4]\b|[@*])")
 _HEAD_OF_ERROR = re.compile(r".*?\bline (\d+): *(.*)|[^:]*: (\d+): *(.*)")
 
 
@@ -32,7 +33,7 @@ def check(script: Script) -> Iterator[Finding]:
     program = parse(script.text)
     for command in program.commands:
         yield from check_command(command, program, script)
-    yield from _guests(program, script)
+    yield from shell_logic.check(program, script)
 
 
 def check_command(command: Command, program: Program, script: Script) -> Iterator[Finding]:
@@ -41,13 +42,13 @@ def check_command(command: Command, program: Program, script: Script) -> Iterato
     name = "".join(programs.program(words)[:1])
     if name in {"python", "python2", "python2.7"}:
         yield Finding("H105", command.line, f"it calls {name}")
-    if script.under_libvirt and not (command.background and _is_silent(command)):
-        yield from _calls(words, command, program)
-    yield from _speech(name, command, program, script)
+    if not (command.background and _is_silent(command)):
+        yield from _calls(words, command, program, script)
+    yield from _speech(name, words, command, program, script)
     if command.background and not _is_silent(command) and _reaches_host(command, program) and not _waits(program):
         yield Finding("H204", command.line, " ".join([*command.words[:3], "&"]))
-    if script.under_libvirt and name not in _LOGGERS and any(map(programs.CONFIGURATION.match, words[1:])):
-        yield Finding("H205", command.line, next(filter(programs.CONFIGURATION.match, words[1:])))
+    yield from shell_files.check(name, words, command, program)
+    yield from _code(name, words, command, script)
     yield from _secrets(name, command, program, script)
 
 
@@ -67,23 +68,49 @@ def _syntax_error(script: Script) -> Finding | None:
     return Finding("H111", int(line), message)
 
 
-def _calls(words: list[str], command: Command, program: Program) -> Iterator[Finding]:
-    if programs.calls_back(words):
-        yield Finding("H201", command.line, " ".join(programs.program(words)[:2]))
-    if programs.waits_for_network(words) and program.ops(command):
-        yield Finding("H202", command.line, programs.program(words)[0])
+def _calls(words: list[str], command: Command, program: Program, script: Script) -> Iterator[Finding]:
+    """Find programs that make the host wait, or harm it."""
+    limited = not program.ops(command)
+    for code, what in programs.faults(words, under_libvirt=script.under_libvirt, limited=limited):
+        if code != "H207" or "DISPLAY" not in program.variables:
+            yield Finding(code, command.line, what)
+    name = "".join(programs.program(words)[:1])
+    found = {each.words[0] for each in command.inner} & {"pgrep", "pidof"}
+    if name == "kill" and (found or (words[0] == "xargs" and command.input == "|")):
+        yield Finding("H210", command.line, " ".join(command.words[:3]))
 
 
-def _speech(name: str, command: Command, program: Program, script: Script) -> Iterator[Finding]:
+def _speech(name: str, words: list[str], command: Command, program: Program, script: Script) -> Iterator[Finding]:
     """Find words that take the place of a document."""
     said = [word for word in command.words[1:] if not re.match(r"-[neE]+$", word)]
-    if name not in _SPEAKERS or not said or not program.speaks(command):
-        return
-    rest = _NO_WORDS.sub("", " ".join(said))
-    if rest.lstrip().startswith("<") or not re.search("[A-Za-z]", rest):
-        return
-    if ops := program.ops(command) & script.filter_ops:
-        yield Finding("H203", command.line, f"{name} {said[0][:40]!r} at {', '.join(sorted(ops))}")
+    ops = program.ops(command) & script.filter_ops
+    if ops and program.speaks(command) and (programs.talks(words) or (name in _SPEAKERS and _is_speech(said))):
+        yield Finding("H203", command.line, f"{' '.join([name, *said])[:40]!r} at {', '.join(sorted(ops))}")
+
+
+def _is_speech(said: list[str]) -> bool:
+    """Tell whether the arguments of ``echo`` are no document."""
+    rest = _NO_WORDS.sub("", " ".join(said)).strip()
+    return bool(rest) and not rest.startswith("<")
+
+
+def _code(name: str, words: list[str], command: Command, script: Script) -> Iterator[Finding]:
+    """Find texts of the host that a shell reads as code, or as several words."""
+    code = inner_script(words) or (words[1:] if name == "eval" else [])
+    bare = [word for word in command.bare if _HANDED.match(word) or re.search(r"/\$\{?1\b", word)]
+    if any(map(_HANDED.search, code)) or (name in shell_files.CHANGERS and bare):
+        yield Finding("H307", command.line, " ".join(command.words[:3]))
+    for text in code if name != "eval" else ():
+        program = parse(text)
+        for each in program.commands:
+            for finding in _calls(each.words, each, program, script):
+                yield Finding(finding.code, command.line, finding.what)
+
+
+def inner_script(words: list[str]) -> list[str]:
+    """Return what a command hands to another shell as its script, as ``sh -c`` does."""
+    rest = programs.program(words)
+    return rest[rest.index("-c") + 1 :][:1] if rest[:1] and rest[0] in _SHELLS and "-c" in rest else []
 
 
 def _secrets(name: str, command: Command, program: Program, script: Script) -> Iterator[Finding]:
@@ -101,28 +128,11 @@ def _secrets(name: str, command: Command, program: Program, script: Script) -> I
 
 def _reads_document(name: str, command: Command, *, to_log: bool) -> bool:
     files = [word for word in command.words[1:] if not word.startswith("-")]
+    if name == "logger":
+        return any(map(shell_logic.reads_input, command.inner))
     if command.input or command.output == "$()":
         return False
     return (name == "cat" and not files and to_log) or (name == "tee" and any(map(programs.LOG_FILE.search, files)))
-
-
-def _guests(program: Program, script: Script) -> Iterator[Finding]:
-    """Find names of guests, and what fails for all others."""
-    if not script.under_libvirt:
-        return
-    for case in program.cases:
-        if program.is_argument(case.subject, 1) and _NAME.match(case.pattern):
-            yield Finding("H304", case.line, case.pattern)
-    tested = False
-    for command in program.commands:
-        words = command.words
-        if tested and command.joined == "||" and words[0] == "exit" and words[1:] not in ([], ["0"]):
-            yield Finding("H305", command.line, " ".join(words))
-        tested = False
-        for left, operator, right in zip(words, words[1:], words[2:]):
-            if operator in _COMPARISONS and program.is_argument(left, 1) and _NAME.match(program.resolve(right)):
-                yield Finding("H304", command.line, program.resolve(right))
-                tested = operator != "!="
 
 
 def _reaches_host(command: Command, program: Program) -> bool:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from hooking import points
+from hooking.cli.checks.shell_program import ALL_OPS, Case, Command, Loop, Program
 from hooking.cli.checks.shell_words import Lexer, Operator, Word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-ALL_OPS = frozenset(point.op for point in points.all_points() if point.host == "libvirt")
 
 _OPENERS = {"if": "fi", "while": "done", "until": "done", "for": "done", "select": "done", "case": "esac", "{": "}"}
 _OPENERS["("] = ")"
@@ -24,33 +22,6 @@ _GIVEN = re.compile(r"(?:(?:local|export|readonly|declare|typeset|-\w+)\Z|([A-Za
 
 
 @dataclass
-class Command:
-    """A simple command.
-
-    Attributes:
-        line: Where it stands.
-        words: What it is made of, after redirections are taken away.
-        ops: The operations of libvirt at which it may run.
-        function: The function in which it stands.
-        output: Where its standard output goes, if not to the host's.
-        errors: Whether its standard error goes elsewhere.
-        input: Whether its standard input comes from elsewhere.
-        background: Whether nobody waits for it.
-        joined: The operator before it.
-    """
-
-    line: int
-    words: list[str]
-    ops: frozenset[str]
-    function: str = ""
-    output: str = ""
-    errors: bool = False
-    input: bool = False
-    background: bool = False
-    joined: str = ""
-
-
-@dataclass
 class _Frame:
     """A compound command that is not yet closed."""
 
@@ -59,6 +30,7 @@ class _Frame:
     ops: frozenset[str]
     outer: frozenset[str]
     line: int = 0
+    loop: bool = False
     function: str = ""
     subject: str = ""
     exact: bool = True
@@ -66,57 +38,9 @@ class _Frame:
     condition: bool = False
     pattern: bool = False
     seen: frozenset[str] = frozenset()
-    otherwise: frozenset[str] = ALL_OPS
-
-
-@dataclass
-class Case:
-    """A pattern of a ``case``: its subject, itself, and where it stands."""
-
-    line: int
-    subject: str
-    pattern: str
-
-
-@dataclass
-class Program:
-    """All commands of a script.
-
-    Attributes:
-        commands: In order, those of substitutions too.
-        cases: The patterns of ``case``.
-        variables: What each variable was given first.
-    """
-
-    commands: list[Command] = field(default_factory=list[Command])
+    others: frozenset[str] = ALL_OPS
+    otherwise: bool = False
     cases: list[Case] = field(default_factory=list[Case])
-    variables: dict[str, str] = field(default_factory=dict[str, str])
-
-    def resolve(self, word: str) -> str:
-        """Return what a word that is just a variable was given."""
-        name = re.fullmatch(r"\$\{?([A-Za-z_]\w*)(?::?-[^}]*)?\}?", word)
-        return self.variables.get(name[1], word) if name else word
-
-    def is_argument(self, word: str, number: int) -> bool:
-        """Tell whether a word is, or begins with, an argument of the script."""
-        return re.match(rf"\$({number}\b|\{{{number}\b)", self.resolve(word)) is not None
-
-    def ops(self, command: Command, depth: int = 0) -> frozenset[str]:
-        """Return the operations at which a command may run, judged by who calls its function too."""
-        if not command.function or depth > 5:  # noqa: PLR2004 - functions may call each other
-            return command.ops
-        calls = self.calls(command.function)
-        return command.ops & frozenset().union(*(self.ops(call, depth + 1) for call in calls))
-
-    def speaks(self, command: Command, depth: int = 0) -> bool:
-        """Tell whether what a command writes comes to the host."""
-        if command.output or not command.function or depth > 5:  # noqa: PLR2004
-            return not command.output
-        return any(self.speaks(call, depth + 1) for call in self.calls(command.function))
-
-    def calls(self, function: str) -> list[Command]:
-        """Return the commands that call a function from elsewhere."""
-        return [each for each in self.commands if each.words[:1] == [function] and each.function != function]
 
 
 def parse(text: str) -> Program:
@@ -151,7 +75,7 @@ class _Parser:
         at = 0
         while at < len(self._tokens):
             if self._frames[-1].pattern and self._tokens[at].text != "esac":
-                at = self._take_patterns(at)
+                at = at + 1 if self._tokens[at].text == "\n" else self._take_patterns(at)
                 continue
             segment, separator, at = self._segment(at)
             self._take(segment, separator)
@@ -186,17 +110,29 @@ class _Parser:
             token = self._tokens[at]
             words += [token] if isinstance(token, Word) else []
             at += 1
-        self._program.cases += [Case(word.line, frame.subject, word.text) for word in words]
+        patterns = [word.text for word in words]
+        branch = [Case(word.line, frame.subject, word.text, others=patterns) for word in words]
+        frame.cases += branch
+        self._program.cases += branch
         frame.pattern, frame.ops = False, frame.outer
-        if self._program.is_argument(frame.subject, 2):
-            given = frozenset[str]().union(*(_ops_like(word.text) for word in words))
-            frame.ops = frame.outer & (ALL_OPS - frame.seen if given == ALL_OPS else given)
-            frame.seen |= given
+        given = [self._program.compared(frame.subject, pattern, 2) for pattern in patterns]
+        if all(given):
+            ops = frozenset[str]().union(*map(_ops_like, given))
+            frame.ops = frame.outer & (ALL_OPS - frame.seen if ops == ALL_OPS else ops)
+            if self._program.is_argument(frame.subject, 2):
+                frame.seen |= ops
+        if patterns == ["*"]:
+            frame.otherwise = True
+            ends = [token.text for token in self._tokens[at + 1 : at + 4] if token.text != "\n"][:2]
+            for case in frame.cases if ends in (["exit", "0"], ["exit", ";;"]) else ():
+                case.guards = True
         self._begin_chain()
         return at + 1
 
     def _take(self, segment: list[Word | Operator], separator: str) -> None:
         words, redirects = _redirects(segment)
+        if not words and "input" in redirects:  # $(< file)
+            self._program.words.append(Word(segment[0].line, redirects["input"]))
         step = 1
         while words and step:
             step = self._keyword(words, redirects, separator)
@@ -210,6 +146,7 @@ class _Parser:
         first, frame = words[0].text, self._frames[-1]
         if first == "function" and len(words) > 1:
             self._function = words[1].text
+            self._program.functions.add(self._function)
             return 2
         if first in _MIDDLE:
             self._middle(first, frame)
@@ -241,7 +178,8 @@ class _Parser:
         frame.function, self._function = self._function or outer.function, ""
         frame.subject = words[1].text if first == "case" and len(words) > 1 else ""
         frame.pattern, frame.condition = first == "case", first in {"if", "while", "until"}
-        frame.otherwise = self._true if self._joined == "||" else ALL_OPS
+        frame.loop, frame.otherwise = first in {"while", "until"}, outer.otherwise and not self._function
+        frame.others = self._true if self._joined == "||" else ALL_OPS
         self._frames.append(frame)
         self._begin_chain()
 
@@ -252,7 +190,9 @@ class _Parser:
             if frame.end == "fi" and frame.exact and frame.sure and inner[-1].ops == frame.ops:
                 self._frames[-1].ops -= frame.ops
             elif frame.end == "}":
-                self._frames[-1].ops &= frame.otherwise
+                self._frames[-1].ops &= frame.others
+        if frame.loop and separator != "&":
+            self._program.loops.append(Loop(frame.line, inner))
         self._redirect(inner, redirects, separator)
         if separator == "&":
             whole = Command(frame.line, [f"… {frame.end}"], frame.ops, self._frames[-1].function, background=True)
@@ -264,12 +204,14 @@ class _Parser:
         for command in commands:
             command.output = command.output or redirects.get("output", "") or piped or self._output
             command.errors = command.errors or "errors" in redirects or self._errors
-            command.input = command.input or "input" in redirects or self._joined in {"|", "|&"}
+            command.input = command.input or redirects.get("input", "") or ("|" if self._joined in {"|", "|&"} else "")
 
     def _command(self, words: list[Word], redirects: dict[str, str], separator: str) -> None:
         frame = self._frames[-1]
+        start = len(self._program.commands)
         for word in words:
             self._substitutions(word)
+        inner = self._program.commands[start:]
         texts = [word.text for word in words]
         while texts and (given := _GIVEN.match(texts[0])):
             if given[1]:
@@ -281,12 +223,15 @@ class _Parser:
             self._output = redirects.get("output", self._output)
             self._errors = self._errors or "errors" in redirects
         command = Command(words[0].line, texts, frame.ops & self._next, frame.function, joined=self._joined)
-        command.background = separator == "&"
+        command.background, command.otherwise, command.inner = separator == "&", frame.otherwise, inner
+        command.depth = len(self._frames) - 1 + bool(self._output == "$()")
+        command.bare = [word.text for word in words if word.bare]
         self._redirect([command], redirects, separator)
         self._program.commands.append(command)
 
     def _substitutions(self, word: Word) -> None:
         frame = self._frames[-1]
+        self._program.words.append(word)
         for line, text in word.nested:
             _Parser(self._program, Lexer(text, line).tokens(), frame.ops & self._next, frame.function, "$()").run()
 
@@ -326,10 +271,9 @@ class _Parser:
     def _tested(self, texts: list[str]) -> frozenset[str] | None:
         """Return the operations for which a test is true, if it is one about them."""
         for left, operator, right in zip(texts, texts[1:], texts[2:]):
-            if operator in {"=", "==", "!="} and self._program.is_argument(left, 2):
-                given = _ops_like(right)
-                if given == ALL_OPS:
-                    return None
+            compared = self._program.compared(left, right, 2) if operator in {"=", "==", "!="} else ""
+            given = _ops_like(compared) if compared else ALL_OPS
+            if given != ALL_OPS:
                 return given if (operator != "!=") != self._negated else ALL_OPS - given
         return None
 

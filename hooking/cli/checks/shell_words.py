@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _OPERATOR = re.compile(r"\n|;;&|;&|;;|&&|\|\||\|&|&>>|&>|[0-9]*(?:<<<|<<-?|>>|>&|<&|>\||<>|<(?!\()|>(?!\())|[;&|()]")
 _PLAIN = re.compile(r"[^\s;&|()<>'\"\\$`]+")
-_VARIABLE = re.compile(r"\$(\w+|[@*#?$!-])")
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*|[0-9@*#?$!-])")
 _QUOTED_DOLLAR = "\0"
 """Stands for ``$`` where the shell takes it as it is."""
 
@@ -24,11 +24,13 @@ class Word:
         line: Where it begins.
         text: What it says; a variable as it is written.
         nested: The commands in it (``$(…)``), each with its line.
+        bare: Whether it has a variable that is not between quotes.
     """
 
     line: int
     text: str = ""
     nested: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Lexer:
                 self._at += 1
                 self._double_quoted(word)
             elif character in "\\$`":
+                word.bare = word.bare or character == "$"
                 self._special(word)
             elif character in "<>" and self._text[self._at + 1 : self._at + 2] == "(":
                 self._at += 1

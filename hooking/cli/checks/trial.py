@@ -7,6 +7,7 @@ import re
 import tempfile
 from pathlib import Path
 
+from hooking.cli.checks import programs
 from hooking.cli.checks.findings import Finding
 from hooking.exceptions import printable
 from hooking.testing import documents
@@ -26,14 +27,6 @@ if TYPE_CHECKING:
     from hooking.testing.outcome import Outcome
 
 _GUEST = "guest-of-hooking-check"
-_STAND_INS = """
-brctl bridge chgrp chmod chown chvt cpupower cset curl firewall-cmd halt insmod ip ip6tables iptables kill
-killall logger losetup lvchange lvcreate lvremove mail modprobe mount mv nc ncat nft nvidia-smi ovs-vsctl ping
-pkill poweroff reboot rm rmmod scp sendmail service shutdown ssh swapoff swapon sysctl systemctl tc umount
-virsh wget zfs zpool
-"""
-"""Programs that do nothing in a trial but exit 0."""
-
 _NOT_HERE = re.compile(r"ModuleNotFoundError|ImportError|PermissionError|[Pp]ermission denied|not found|No such file")
 _SECONDS = 10
 
@@ -62,7 +55,7 @@ def _words(call: Outcome) -> str:
 def _calls(script: Script) -> Iterator[Outcome]:
     with tempfile.TemporaryDirectory(prefix="hooking-") as folder:
         root = usual_host(Path(folder) / "host")
-        for name in _STAND_INS.split():
+        for name in sorted(programs.CHANGERS | programs.MESSENGERS):
             if not root.path(f"/usr/bin/{name}").exists():
                 root.add_program(name, "exit 0")
         with root:

@@ -1,0 +1,1 @@
+"""What ``hooking doctor`` looks at."""
