@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test live lint bench docs clean
+.PHONY: demo test live lint bench docs dist clean
 
 demo: $(VENV)/.cli
 	@echo "== libvirt hands over an incoming guest (qemu/migrate), and takes the hook's document from standard output:"
@@ -34,9 +34,16 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/documents.py
 	$(BIN)/python benchmarks/run_hook.py
+	$(BIN)/python benchmarks/bundle.py
 
+# The site in build/docs; a warning, such as a link that leads nowhere, is an error.
 docs: $(VENV)/.dev
 	$(BIN)/python docs/generate.py
+	$(BIN)/sphinx-build --quiet --fail-on-warning --nitpicky docs build/docs
+
+# The sdist and the wheel, in dist/.
+dist: $(VENV)/.dev
+	$(BIN)/nox --session dist
 
 clean:
 	rm -rf $(VENV) .nox .coverage* build dist

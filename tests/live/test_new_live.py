@@ -9,8 +9,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import daemons
+import packages
 import pytest
-from daemons import Daemon, folder, missing
+from daemons import Daemon
+from packages import run
 
 from hooking.cli.baking import bake
 
@@ -24,28 +27,12 @@ DOMAIN = """<domain type='qemu'><name>g</name><memory unit='KiB'>65536</memory><
 <metadata><properties xmlns='urn:libvirt-hooking:1'>{}</properties></metadata>
 <os><type arch='x86_64' machine='pc'>hvm</type></os>
 <devices><emulator>/usr/bin/qemu-system-x86_64</emulator></devices></domain>"""
-PYTHON_PACKAGE = """Package: python3-hooking
-Version: 0
-Architecture: all
-Maintainer: {}
-Depends: python3-lxml, python3-defusedxml, python3-typing-extensions
-Description: the package under test
-"""
-CLEAN = """#!/bin/sh
-find /usr/lib/python3/dist-packages/hooking -name __pycache__ -prune -exec rm -r {} +
-"""
-
-
-def run(*command: str | Path, cwd: Path | None = None) -> str:
-    ended = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
 
 
 @pytest.fixture(scope="module")
 def _tools(require_live: Callable[[str], None]) -> None:
-    absent = [tool for tool in ("dpkg-buildpackage", "dh", "rpmbuild") if shutil.which(tool) is None]
-    require_live(missing() or ", ".join(absent))
+    absent = "" if shutil.which("rpmbuild") else "not installed: rpmbuild"
+    require_live(daemons.missing() or packages.missing() or absent)
 
 
 @pytest.fixture
@@ -59,25 +46,12 @@ def project(_tools: None, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def daemon(_tools: None) -> Iterator[Daemon]:
-    base = folder()
+    base = daemons.folder()
     daemon = Daemon(base / "host", "host")
     daemon.start()
     yield daemon
     daemon.stop()
     shutil.rmtree(base, ignore_errors=True)
-
-
-def python_package(tmp_path: Path) -> Path:
-    """Build a package of the code under test, where Debian's Python finds it."""
-    tree = tmp_path / "tree"
-    caches = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "hooking", tree / "usr/lib/python3/dist-packages/hooking", ignore=caches)
-    (tree / "DEBIAN").mkdir()
-    (tree / "DEBIAN" / "control").write_text(PYTHON_PACKAGE.format(AUTHOR))
-    (tree / "DEBIAN" / "prerm").write_text(CLEAN)
-    (tree / "DEBIAN" / "prerm").chmod(0o755)
-    run("dpkg-deb", "--build", "--root-owner-group", tree, tmp_path / "python3-hooking.deb")
-    return tmp_path / "python3-hooking.deb"
 
 
 def present(daemon: Daemon) -> set[str]:
@@ -93,14 +67,11 @@ def test_a_debian_package_is_built_and_installed_and_called_and_removed(
     # in the name space of the daemon, so that no other one meets the hook
     dpkg = ("nsenter", "-t", (daemon.base / "libvirtd.pid").read_text().strip(), "-m", "dpkg")
     (tmp_path / "asking.xml").write_text(DOMAIN.format("<keep_away>1</keep_away>"))
-    try:
-        run(*dpkg, "--install", python_package(tmp_path), tmp_path / f"{PACKAGE}_0.1_all.deb")
+    with packages.installed(packages.build(tmp_path / "sdk"), tmp_path / f"{PACKAGE}_0.1_all.deb", dpkg=dpkg):
         assert (daemon.hooks / "qemu.d" / "50-keep-away").is_symlink()
         daemon.reload()
         ended = daemon.virsh("create", str(tmp_path / "asking.xml"), check=False)
         assert "50-keep-away: qemu/prepare g: g: keep_away=1" in ended.stderr
-    finally:
-        run(*dpkg, "--purge", PACKAGE, "python3-hooking")
     assert present(daemon) - before == set()
     daemon.virsh("create", str(tmp_path / "asking.xml"))
 
