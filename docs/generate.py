@@ -1,4 +1,4 @@
-"""Write the tables of all edits, actions and findings from the code: python docs/generate.py."""
+"""Write the pages of the reference that are made from the code: python docs/generate.py."""
 
 from __future__ import annotations
 
@@ -7,8 +7,22 @@ import inspect
 import pkgutil
 from pathlib import Path
 
+import check_page
+import doctor_page
+import drawing
+import reference_pages
+from life_cycles import LIFE_CYCLES
+from reference_pages import first_line
+
 import hooking
 from hooking.cli.checks.findings import RULES
+from hooking.cli.diagnosis.findings import RULES as OF_HOSTS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hooking.cli.rules import Rule
 
 HERE = Path(__file__).parent
 
@@ -30,39 +44,19 @@ PAGES = {"edits": ("edit", EDITS), "actions": ("action", ACTIONS)}
 """What a function of a package is called, and how its page begins."""
 
 
-CHECK = """# hooking check
-
-    hooking check ./pin.py --point before_vm_start
-    hooking check /etc/libvirt/hooks/qemu.d/*
-
-It tells what would go wrong with hook scripts, before it does; it exits with 0 if it found nothing, and with 1 if it
-did. Python and shell scripts are read: what stands in comments, texts and here-documents is no finding, and for which
-operations a line runs is followed through `if`, `case` and functions.
-
-Then each script is started on a simulated host, at each of its hook points, for a guest that it knows nothing of.
-Programs that change hosts (`systemctl`, `modprobe`, `ip`, …) do nothing there when they are found by `PATH`; whatever
-else a script does happens to this machine, so check a script that you do not trust with `--no-run`.
-
-Where a script is called is told by `--point`, by its place as on a host (`qemu`, `qemu.d/…`, `before_vm_start/…`), by
-its handlers, or by what it reads; else it is taken for a libvirt hook of QEMU guests. `--json` is for programs.
-
-This table is made from the code by `make docs`.
-
-| code | severity | what | why | what to do |
-| --- | --- | --- | --- | --- |
-"""
-
-
-def render_check() -> str:
-    """Return the page about all that ``hooking check`` finds."""
-    rows = ((code, *(field.replace("|", "\\|") for field in rule)) for code, rule in RULES.items())
-    return CHECK + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+def table(rules: Mapping[str, Rule]) -> str:
+    """Return what can be found."""
+    rows = ((code, *(field.replace("|", "\\|") for field in rule)) for code, rule in rules.items())
+    head = "| code | severity | what | why | what to do |\n| --- | --- | --- | --- | --- |\n"
+    return head + "".join(f"| {' | '.join(row)} |\n" for row in rows).replace("{path}", "PATH")
 
 
 def render(package: str) -> str:
-    """Return the page about a package, or that about ``check``."""
+    """Return the page about a package, or that about ``check`` or ``doctor``."""
     if package == "check":
-        return render_check()
+        return check_page.render(table(RULES))
+    if package == "doctor":
+        return doctor_page.PAGE.format(sample=doctor_page.sample(), table=table(OF_HOSTS))
     kind, head = PAGES[package]
     parts = [head]
     for info in pkgutil.iter_modules(importlib.import_module(f"hooking.{package}").__path__):
@@ -73,11 +67,6 @@ def render(package: str) -> str:
             parts.append(f"\n## {first_line(module).rstrip('.')}\n\n| {kind} | what it does |\n| --- | --- |\n")
             parts += [f"| `{verb.__name__}({arguments(verb)})` | {first_line(verb)} |\n" for verb in verbs]
     return "".join(parts)
-
-
-def first_line(thing: object) -> str:
-    """Return the first line of a docstring, as Markdown."""
-    return (inspect.getdoc(thing) or "").splitlines()[0].replace("``", "`").replace("|", "\\|")
 
 
 def arguments(verb: object) -> str:
@@ -97,5 +86,9 @@ def arguments(verb: object) -> str:
 
 
 if __name__ == "__main__":
-    for name in (*PAGES, "check"):
+    for name in (*PAGES, "check", "doctor"):
         (HERE / "reference" / f"{name}.md").write_text(render(name))
+    for name, make in reference_pages.PAGES.items():
+        (HERE / "reference" / f"{name}.md").write_text(make())
+    for name in LIFE_CYCLES:
+        (HERE / "life-cycles" / f"{name}.svg").write_text(drawing.draw(name))

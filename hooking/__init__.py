@@ -276,7 +276,7 @@ _MODULES = {
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 if not TYPE_CHECKING:
 

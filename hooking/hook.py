@@ -110,7 +110,7 @@ class Hook:
 
         It ends at once: what is registered with `atexit` in this process is done, but no thread is waited for.
         The status is 0 if no handler is registered for the call (nothing was read), if the handlers succeeded, or if an
-        error passes where failing would do harm; 1 or 2 for a `Refusal` or an error (see `hooking.host.exit_status`).
+        error passes where failing would do harm; 1 or 2 for a `Refusal` or an error (see the page on exit statuses).
         """
         _process.end(self.answer(_process.current()))
 

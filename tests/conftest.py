@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, settings
 
+from blocks import COUNTS
 from hooking import _process
 
 # Machines are busy: a slow one says nothing about the code.
@@ -32,3 +33,10 @@ def require_live() -> Callable[[str], None]:
             pytest.fail(f"HOOKING_LIVE=1, but this machine lacks: {missing}", pytrace=False)
 
     return require
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many code blocks of the documents ran."""
+    if COUNTS:
+        words = f"{COUNTS['executed']} executed, {COUNTS['live']} left to make live, {COUNTS['unreached']} skipped"
+        terminalreporter.write_line(f"code blocks of the documents: {words}")

@@ -114,7 +114,7 @@ class Libvirtd:
         return self._call(request.point, request.object, request.document, request.extra)
 
     def twin(self, host: FakeHost | None = None) -> Libvirtd:
-        """Return the daemon of another host, with the same scripts and no guests. Its calls stand in the same `log`."""
+        """Return the daemon of another host, with the same scripts and no guests. Its calls stand in this ``log``."""
         other = copy(self)
         other.guests, other.networks = {}, {}
         other._move(host or FakeHost(f"{self.host.root}-2"))  # noqa: SLF001 - another one of this class

@@ -62,7 +62,7 @@ class Vm:
 
     @property
     def custom_devices(self) -> list[str]:
-        """The devices with custom properties, in the order of the document, by the names in `device_properties`."""
+        """The devices with custom properties, in the order of the document, by the names in ``device_properties``."""
         return [name for device in self.domain.devices for name in names(device) if name in self.device_properties]
 
     @property
