@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -252,6 +253,21 @@ def test_a_command_of_several_lines_is_one(tmp_path: Path) -> None:
 def test_without_a_purpose_it_follows_from_the_hook_points(points: str, purpose: str, tmp_path: Path) -> None:
     assert new(tmp_path, "my-hook", "--point", points).exit_code == 0
     assert f'"""{purpose}"""' in (tmp_path / "my-hook" / "my_hook.py").read_text()
+
+
+@pytest.mark.parametrize(("installed", "here"), [("1.7.3", "here is 1.7.3"), ("", "here is none")])
+def test_a_cookiecutter_that_cannot_do_it_is_told(
+    installed: str, here: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(name: str) -> str:
+        if not installed:
+            raise metadata.PackageNotFoundError(name)
+        return installed
+
+    monkeypatch.setattr(metadata, "version", version)
+    result = new(tmp_path, "my-hook", "--point", "qemu/start")
+    assert (result.exit_code, len(result.output.splitlines())) == (2, 1)
+    assert f"needs cookiecutter 2.1 or newer, and {here}: pip install" in result.output
 
 
 def test_the_listing_fits_the_script_of_each_template() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 
 import pytest
-from hypothesis import example, given, strategies as st
+from hypothesis import example, given, reject, strategies as st
 
 import hooking
 from hooking.exceptions import InvalidValueError
@@ -108,7 +109,11 @@ def test_text_that_xml_cannot_hold(text: str) -> None:
 @example("x", "[!ab]?")
 @given(st.text(alphabet="ab.-[]!*?^\n", max_size=8), st.text(alphabet="ab.-[]!*?", max_size=8))
 def test_globs_are_those_of_the_shell(text: str, pattern: str) -> None:
-    assert matches_glob(text, pattern) == fnmatch.fnmatchcase(text, pattern)
+    try:
+        expected = fnmatch.fnmatchcase(text, pattern)
+    except re.error:  # of Python 3.9, for ranges that are none
+        reject()
+    assert matches_glob(text, pattern) == expected
 
 
 def test_a_hostile_name_cannot_make_a_glob_slow() -> None:

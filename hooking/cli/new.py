@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 
 import click
@@ -17,6 +18,8 @@ from hooking.exceptions import HookError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_COOKIECUTTER = (2, 1)  # the first that loads extensions of a template
 
 
 @click.command()
@@ -76,6 +79,7 @@ def _on_terminal() -> bool:
 
 
 def _bake(answers: Mapping[str, str], output: Path) -> Path:
+    _require_cookiecutter()
     from hooking.cli.baking import bake
 
     failure: type[Exception] = import_module("cookiecutter.exceptions").CookiecutterException
@@ -83,6 +87,18 @@ def _bake(answers: Mapping[str, str], output: Path) -> Path:
         return bake(answers, output, ask=not answers)
     except (HookError, OSError, failure) as error:
         raise WrongUseError(str(error)) from error
+
+
+def _require_cookiecutter() -> None:
+    """Distributions do not have it (yet), or have one that is too old; no other command needs it."""
+    try:
+        found = metadata.version("cookiecutter")
+    except metadata.PackageNotFoundError:
+        found = ""
+    if tuple(map(int, re.findall(r"\d+", found)[:2])) < _COOKIECUTTER:
+        needed = ".".join(map(str, _COOKIECUTTER))
+        here = f"here is {found}" if found else "here is none"
+        raise WrongUseError(f"it needs cookiecutter {needed} or newer, and {here}: pip install 'libvirt-hooking[cli]'")
 
 
 def _show_templates() -> None:
