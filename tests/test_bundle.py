@@ -19,7 +19,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hooking.cli import bundling, scripts
-from hooking.cli.bundle import bundle as bundle_command
 from hooking.cli.bundling import is_bundle, source_of
 from hooking.cli.command import hooking as command
 from hooking.cli.host_files import Tree
@@ -90,7 +89,7 @@ def write(path: Path, text: str) -> Path:
 
 
 def invoke(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(bundle_command, [str(argument) for argument in arguments])
+    return CliRunner().invoke(command, ["bundle", *map(str, arguments)])
 
 
 def bundle(script: Path, python: Path, *arguments: str | Path) -> Path:

@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis.strategies import text as texts
 
-from hooking.cli.check import check
 from hooking.cli.checks.findings import RULES
 from hooking.cli.checks.shell_commands import parse
+from hooking.cli.command import hooking as hooking_command
 from support import PINCPU, TEMPLATES
 from test_docs import PAGES
 
@@ -24,7 +24,7 @@ RUN = "\nhook.run()\n"
 
 
 def invoke(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(check, [str(argument) for argument in arguments])
+    return CliRunner().invoke(hooking_command, ["check", *map(str, arguments)])
 
 
 def codes(path: Path, *options: str) -> list[str]:

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hooking import _process
-from hooking.cli.record import record as record_command
+from hooking.cli.command import hooking as hooking_command
 from hooking.context import read_context
 from hooking.exceptions import DocumentError, HookError, InvocationError
 from hooking.testing import recorder
@@ -670,7 +670,7 @@ def test_ending_by_a_signal_that_does_not_end(tmp_path: Path) -> None:
 
 
 def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(record_command, [str(argument) for argument in arguments])
+    return CliRunner().invoke(hooking_command, ["record", *map(str, arguments)])
 
 
 def test_record_installs(tmp_path: Path) -> None:
@@ -703,7 +703,7 @@ def record_in_fork(tmp_path: Path, *arguments: object, **environ: str) -> Any:
 
     def main() -> None:
         os.environ.update({"LC_ALL": "C.UTF-8", **environ})
-        record_command.main(words, "hooking record")
+        hooking_command.main(["record", *words], "hooking")
 
     return in_fork(main, tmp_path, DOMAIN.encode())
 
@@ -721,7 +721,7 @@ def test_nothing_to_record_at_a_terminal_is_wrong_use(tmp_path: Path) -> None:
         _, terminal = os.openpty()
         os.dup2(terminal, 0)
         os.environ["LC_ALL"] = "C"
-        record_command.main(["--output", str(tmp_path)], "hooking record")
+        hooking_command.main(["record", "--output", str(tmp_path)], "hooking")
 
     assert in_fork(main, tmp_path).status == 2
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import hooking
-from hooking.cli.replay import replay as replay_command
+from hooking.cli.command import hooking as command
 from hooking.exceptions import DocumentError, InvocationError
 from hooking.testing import FakeHost
 from hooking.testing.fake_programs import add_systemd
@@ -373,7 +373,7 @@ def test_what_pytest_shows_cannot_command_the_terminal(call: Recording, tmp_path
 
 
 def replay(*arguments: object) -> Result:
-    return CliRunner().invoke(replay_command, [str(argument) for argument in arguments])
+    return CliRunner().invoke(command, ["replay", *map(str, arguments)])
 
 
 def test_replay_tells_new_same_and_different_apart(tmp_path: Path) -> None:
