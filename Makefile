@@ -30,11 +30,9 @@ lint: $(VENV)/.dev
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# Writes the figures and plots of docs/explanation/performance.md, too.
 bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/documents.py
-	$(BIN)/python benchmarks/run_hook.py
-	$(BIN)/python benchmarks/bundle.py
+	$(BIN)/python benchmarks/page.py
 
 # The site in build/docs; a warning, such as a link that leads nowhere, is an error.
 docs: $(VENV)/.dev

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LARGEST_OUTPUT = 64 * 1024
 """Bytes of what handlers print that reach the host: the last ones."""
 
+_TICK = 0.1  # seconds
+
 
 def do(work: Callable[[], T], timeout: float | None) -> T:
     """Do ``work``: in this process, or with a ``timeout`` in a child that is killed at its end."""
@@ -53,8 +55,8 @@ def _in_child(work: Callable[[], T], timeout: float) -> T:
     child = os.fork()
     if child == 0:
         _be_child(work, writer)
-    os.close(writer)
     try:
+        os.close(writer)
         answer = _read(reader, timeout)
     except (HookTimeoutError, TerminatedError):
         _kill_session(child)
@@ -67,10 +69,12 @@ def _in_child(work: Callable[[], T], timeout: float) -> T:
 
 
 def _be_child(work: Callable[[], Any], writer: int) -> NoReturn:
+    import gc
     import marshal
 
     stream = open(writer, "wb")  # noqa: SIM115 - a child of this one closes it
     try:
+        gc.freeze()  # a collection would write to, and so copy, all the memory that is still shared with the parent
         signal = _signals()
         for number in signal.SIGTERM, signal.SIGHUP, signal.SIGINT:
             signal.signal(number, signal.SIG_DFL)
@@ -86,12 +90,15 @@ def _be_child(work: Callable[[], Any], writer: int) -> NoReturn:
 def _read(reader: int, timeout: float) -> bytes:
     """Return all that comes from ``reader`` in time."""
     signal = _signals()
+    end = time.monotonic() + timeout
 
     def expire(*_: object) -> None:
-        raise HookTimeoutError(f"the handlers took longer than {timeout:g} s and were killed")
+        if time.monotonic() >= end:
+            raise HookTimeoutError(f"the handlers took longer than {timeout:g} s and were killed")
 
     signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, timeout, 0.1)  # again and again: one may come just before the read blocks
+    # again and again: Python sees a signal that comes just before the read blocks only at the next one
+    signal.setitimer(signal.ITIMER_REAL, min(timeout, _TICK), _TICK)
     try:
         with open(reader, "rb") as stream:
             return stream.read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 import stat
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,6 +131,14 @@ def test_a_child_of_the_handlers_does_not_hold_the_hosts_descriptors(tmp_path: P
     assert b"<title>held: </title>" in answer(tmp_path, fork).stdout
     assert b"<title></title>" in answer(tmp_path, open_descriptors, timeout=10).stdout
     assert b"<title>fork-err fork-out</title>" in answer(tmp_path, open_descriptors).stdout
+
+
+def test_the_garbage_collector_of_a_child_leaves_alone_what_it_shares_with_its_parent(tmp_path: Path) -> None:
+    def count(domain: Domain) -> None:
+        domain.title = str(gc.get_freeze_count() > 0)
+
+    assert b"<title>True</title>" in answer(tmp_path, count, timeout=10).stdout
+    assert b"<title>False</title>" in answer(tmp_path, count).stdout
 
 
 def test_a_timeout_kills_the_handlers_and_all_that_they_started(tmp_path: Path) -> None:
@@ -379,6 +389,26 @@ def test_other_ways_to_end_a_hook_end_its_handlers_too(tmp_path: Path, number: s
     assert (ended.status, ended.stderr) == (0, f"qemu: qemu/reconnect web01: ended by {number.name}\n")
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_signal_that_does_not_wake_the_waiting_process_ends_it_all_the_same(tmp_path: Path) -> None:
+    hook = hooking.Hook(timeout=30)
+
+    @hook.qemu("reconnect")
+    def hang(domain: Domain, context: HookContext) -> None:
+        os.kill(os.getppid(), signal.SIGINT)
+        time.sleep(60)
+
+    def run() -> NoReturn:
+        threading.Thread(
+            target=time.sleep, args=(60,), daemon=True
+        ).start()  # gets the signal, while the other reads on
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside a thread
+        raise SystemExit(hook.answer(Process(RECONNECT, {})))
+
+    ended = in_fork(run, tmp_path, DOMAIN.encode())
+    assert (ended.status, ended.stderr) == (0, "qemu: qemu/reconnect web01: ended by SIGINT\n")
 
 
 def test_a_handler_that_swallows_a_signal_gets_the_next(tmp_path: Path) -> None:
