@@ -21,6 +21,8 @@ version = release = hooking.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["__pycache__"]
 
+smartquotes = False  # commands are to copy
+
 html_theme = "furo"
 html_title = "hooking"
 html_copy_source = False

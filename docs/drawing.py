@@ -15,7 +15,6 @@ STYLE = """
   .line { stroke: #818b98; fill: none }
   .tip { fill: #818b98 }
   text { font: 13px system-ui, 'DejaVu Sans', sans-serif; fill: #1f2328 }
-  .title { font-size: 18px; font-weight: 600 }
   .event { font-weight: 600 }
   .op { font: 600 14px ui-monospace, 'DejaVu Sans Mono', monospace }
   .small { font-size: 12px; fill: #59636e }
@@ -25,18 +24,8 @@ STYLE = """
   .aborts { fill: #fff1c2; stroke: #9a6700 }
   .kills { fill: #ffdcd7; stroke: #cf222e; stroke-width: 2 }
   .ignored { fill: none; stroke: #afb8c1; stroke-dasharray: 3 3 }
-  @media (prefers-color-scheme: dark) {
-    .paper { fill: #161b22; stroke: #3d444d }
-    .box { fill: #21262d; stroke: #656c76 }
-    text { fill: #e6edf3 }
-    .small { fill: #9da7b3 }
-    .reply { fill: #79c0ff }
-    .aborts { fill: #4b3a00; stroke: #d29922 }
-    .kills { fill: #5c1a18; stroke: #ff7b72 }
-    .ignored { stroke: #656c76 }
-  }
 """
-"""An image brings its own paper, so it is readable on any page; it is light or dark with the reader's system."""
+"""An image brings its own white paper: it does not know whether its page is light or dark."""
 
 WIDTH, LEFT, INDENT, BOX, WORD, TEXT = 900, 24, 56, 410, 506, 594
 """The width of the whole; where boxes begin, those of a destination further in; where boxes, words and texts stand."""
@@ -55,7 +44,7 @@ WORDS = {"aborts": "aborts", "kills": "KILLS", "ignored": "ignored"}
 def draw(name: str) -> str:
     """Return the drawing of a life cycle as SVG."""
     title, found = LIFE_CYCLES[name][0], rows(name)
-    height = 84 + STEP * len(found) + EVENT * sum(bool(row.event) for row in found)
+    height = 52 + STEP * len(found) + EVENT * sum(bool(row.event) for row in found)
     image = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH} {height}", role="img")
     image.set("width", str(WIDTH))
     image.set("height", str(height))
@@ -63,9 +52,8 @@ def draw(name: str) -> str:
     ET.SubElement(image, "desc").text = describe(name, found)
     ET.SubElement(image, "style").text = STYLE
     _add(image, "rect", "paper", x=0.5, y=0.5, width=WIDTH - 1, height=height - 1, rx=8)
-    _text(image, LEFT, 34, title, "title")
-    _text(image, LEFT, 58, "what the host calls, in its order, and what it hands over", "small")
-    _text(image, WORD, 58, "what a failure of the hook does there", "small")
+    _text(image, LEFT, 26, "what the host calls, in its order, and what it hands over", "small")
+    _text(image, WORD, 26, "what a failure of the hook does there", "small")
     _add_rows(image, found)
     ET.indent(image)
     return ET.tostring(image, encoding="unicode") + "\n"
@@ -78,7 +66,7 @@ def describe(name: str, found: list[Row] | None = None) -> str:
 
 
 def _add_rows(image: ET.Element, found: list[Row]) -> None:
-    y = 76
+    y = 44
     above: tuple[int, int] | None = None
     for row in found:
         left = LEFT + INDENT * (row.place == "destination")
@@ -117,7 +105,7 @@ def _add_failure(image: ET.Element, row: Row, y: int) -> None:
     _text(image, WORD + 38, y + 19, WORDS[row.failure], "word")
     lines = [(line, "") for line in textwrap.wrap(row.consequence, 44, break_on_hyphens=False)]
     if row.point.on_error == "pass":
-        lines.append(("errors of a hook pass here, refusals count", "small"))
+        lines.append(("a Hook's errors pass here, its refusals count", "small"))
     for number, (line, style) in enumerate(lines):
         _text(image, TEXT, y + 19 + 16 * number, line, style)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from pathlib import Path
 
 import check_page
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 
+COMMAND = re.compile(
+    r"((?:^|(?<=: ))(?:chmod|chown|hooking|mkdir|mv|restorecon|rm|sed|setsebool|systemctl) .*|#!/\S+(?: -I)?)$"
+)
+"""What of a fix is to copy."""
+
 EDITS = """# The edits
 
 Each is a plain function over a document: `hooking.set_cpuset(domain, "1-4")`. Values are checked before
@@ -46,9 +52,13 @@ PAGES = {"edits": ("edit", EDITS), "actions": ("action", ACTIONS)}
 
 def table(rules: Mapping[str, Rule]) -> str:
     """Return what can be found."""
-    rows = ((code, *(field.replace("|", "\\|") for field in rule)) for code, rule in rules.items())
     head = "| code | severity | what | why | what to do |\n| --- | --- | --- | --- | --- |\n"
-    return head + "".join(f"| {' | '.join(row)} |\n" for row in rows).replace("{path}", "PATH")
+    return head + "".join(_row(code, rule) for code, rule in rules.items()).replace("{path}", "PATH")
+
+
+def _row(code: str, rule: Rule) -> str:
+    fields = (field.replace("|", "\\|") for field in (code, *rule[:-1], COMMAND.sub(r"`\1`", rule.fix)))
+    return f"| {' | '.join(fields)} |\n"
 
 
 def render(package: str) -> str:

@@ -17,6 +17,7 @@ from stage import CARD_OF_SAMPLE, Stage, Tape
 
 from hooking.exceptions import InvocationError
 from hooking.points import Point
+from hooking.testing import Outcome
 from hooking.testing.life_cycles import CARD, MAC, OVIRT_CARD
 
 DISK = "<disk type='file' device='disk'><source file='/data.qcow2'/><target dev='vdc' bus='virtio'/></disk>"
@@ -32,7 +33,7 @@ def start(driver: str) -> Event:
 
 RESTART: Event = ("the daemon restarts", lambda stage: stage.host.restart())
 MIGRATION: Event = ("the guest migrates", lambda stage: stage.host.migrate(stage.guest, stage.other))
-SHUTDOWN: Event = ("the guest shuts down, crashes or is destroyed", lambda stage: stage.host.shutdown(stage.guest))
+SHUTDOWN: Event = ("the guest shuts down, crashes or is switched off", lambda stage: stage.host.shutdown(stage.guest))
 START_VM: Event = ("the VM starts", Stage.start_vm)
 
 LIFE_CYCLES: dict[str, tuple[str, tuple[Event, ...]]] = {
@@ -84,8 +85,8 @@ LIFE_CYCLES: dict[str, tuple[str, tuple[Event, ...]]] = {
         ),
     ),
     "vdsm": (
-        "A VM of VDSM starts and is destroyed",
-        (START_VM, ("the VM is destroyed", lambda stage: stage.vdsm.destroy_vm(stage.vm))),
+        "A VM of VDSM starts and is switched off",
+        (START_VM, ("the VM is switched off", lambda stage: stage.vdsm.destroy_vm(stage.vm))),
     ),
     "vdsm-migration": (
         "A VM of VDSM migrates",
@@ -219,25 +220,51 @@ def play(events: tuple[Event, ...], failing: int | None = None) -> Tape:
     return tape
 
 
+DONE = {
+    "cpu hotplug": "the number of CPUs stays",
+    "destroy": "the VM cannot be switched off",
+    "device update": "the device is not changed",
+    "hotplug": "the device is not plugged in",
+    "hotunplug": "the device is not unplugged",
+    "network setup": "the networks are not set up",
+    "pause": "the VM is not paused",
+    "resume": "the VM does not go on",
+    "suspend": "the VM is not hibernated",
+}
+"""What a failure does to an action, where the simulated hosts have a plainer word than a drawing."""
+
+
 def _consequence(failed: Tape, usual: Tape, number: int) -> tuple[str, str]:
     """Tell what the failure of a call does, in a word, and what that leads to."""
     place, outcome = failed.calls[number]
     point, following = outcome.point, _following(failed, number)
     if point.absent:
-        return point.failure, point.absent
+        return "kills", f"{point.absent}, and the VM goes down"
     if point.failure == "ignored" or (point.document == "port" and "reconnect" in following):
         return "ignored", "it is logged, and the host goes on"
-    done = outcome.host_verdict.partition(": ")[0]
-    if place == "destination":
-        done = "the migration fails; the guest runs on at the source"
-    elif point.document == "port" and "started" in _following(usual, number):
-        done = "the guest does not come up"
-    elif point.action.startswith("get "):
-        done = "the caller gets an error"
+    done = _done(outcome, place, _following(usual, number))
     there = f"at the {place} " if place == "destination" else ""
+    word = "aborts" if place == "destination" else point.failure  # what would be killed there does not run yet
     if "before_vm_destroy" in following:
-        return point.failure, f"{done}; {there}the VM is destroyed"
-    return point.failure, f"{done}; {there}then {', '.join(following)}" if following else done
+        return word, f"{done}; {there}the destroy points follow"
+    return word, f"{done}; {there}then {', '.join(following)}" if following else done
+
+
+def _done(outcome: Outcome, place: str, usually: list[str]) -> str:
+    """Tell what the failure of a call does at once, where `usually` are the operations that would have followed."""
+    point = outcome.point
+    if place == "destination":
+        return f"the migration fails; the {'guest' if point.host == 'libvirt' else 'VM'} runs on at the source"
+    if point.document == "port" and "start" in usually:
+        return "the guest is not started"
+    if point.document == "port" and usually:
+        return "the network card is not changed"
+    if point.name == "network/started":
+        return "the network stays inactive, but its bridge and dnsmasq run on"
+    if point.action.startswith("get "):
+        return "the caller gets an error"
+    done = outcome.host_verdict.partition(": ")[0]
+    return DONE.get(point.action, done.replace("guest", "VM")) if point.host == "vdsm" else done
 
 
 def _following(tape: Tape, number: int) -> list[str]:

@@ -94,24 +94,24 @@ def _directive(name: str, thing: object) -> str:
 POINTS = """# The hook points
 
 When the hosts start a script, with what, and what its answer does. [Life cycles](life-cycles.md) shows the
-same as drawings, in the order of the calls. `hooking points` prints this table; it is made from the code.
+same as drawings, in the order of the calls. `hooking points` prints the same; this page is made from the code.
 
 * **document**: `domain`, `device`, `network` and `port` are XML, `object` and `array` JSON; with `?` it may be empty.
 * **goes back**: how a changed document goes back: by standard output, by the file that VDSM names, or merged into
-  VDSM's own. Where nothing stands the host ignores changes, and making one is an error.
+  VDSM's own. Where it is empty the host ignores changes, and making one is an error.
 * **a failure** of the script *aborts* what the host is about to do, *kills* what already runs, or *is ignored*. *Then
   cleanup*: libvirt calls `stopped` and `release` afterwards.
-* **our errors**: what an error that is no refusal does: *fail* tells the host; *pass* logs it and lets the host go
-  on, where failing would do harm.
+  A `Hook` fails so at any error, but where **errors pass**: there failing would do harm, so it only logs what is no
+  refusal, and the host goes on.
 """
 
-POINT_COLUMNS = "hook point | document | goes back | a failure | of what | our errors | hosts | remark"
+POINT_COLUMNS = "hook point | document | goes back | a failure | remark"
 """The heads of the columns."""
 
 CLI = """# The command
 
-`pip install 'libvirt-hooking[cli]'` brings it. This page is what the command says of itself with `--help`; it is made
-from the code. What the statuses mean: [exit statuses](exit-statuses.md).
+`libvirt-hooking[cli]` brings it ([how](../how-to/install.md#get-the-package-onto-a-host)). This page is what it
+says of itself with `--help`, made from the code. What the statuses mean: [exit statuses](exit-statuses.md).
 """
 
 
@@ -131,16 +131,15 @@ def _points_of(driver: str) -> str:
 
 def _row(point: points.Point) -> str:
     arguments = f" {point.subop} {point.extra}" if point.host == "libvirt" else ""
-    failure = {"aborts": "aborts", "kills": "**kills**", "ignored": "is ignored"}[point.failure]
+    failure = {"aborts": f"aborts the {point.action}", "kills": "**kills**", "ignored": "is ignored"}[point.failure]
+    passes = "; **errors pass**" if point.on_error == "pass" else ""
+    hosts = [f"since {point.since}"] * bool(point.since) + [f"until {point.until}"] * bool(point.until)
     cells = [
         f"`{point.name}`" + (f" `{arguments.strip()}`" if arguments else ""),
         f"{point.document or ''}{'?' * point.may_be_empty}",
         {"stdout": "standard output", None: ""}.get(point.reply, point.reply),
-        failure + (f", then {point.then}" if point.then else ""),
-        point.action,
-        "**pass**" if point.on_error == "pass" else "fail",
-        " ".join([f"since {point.since}"] * bool(point.since) + [f"until {point.until}"] * bool(point.until)),
-        point.remark or "",
+        failure + (f", then {point.then}" if point.then else "") + passes,
+        "; ".join(filter(None, [" ".join(hosts), point.remark])),
     ]
     return f"| {' | '.join(str(cell) for cell in cells)} |"
 
@@ -164,8 +163,19 @@ failure of the hook does there. The drawings are made by playing each life cycle
 hosts](../explanation/fidelity.md), once as it should go and once more for each call, which then fails. Each links to
 itself: its text can be searched and copied.
 
-`hooking run SCRIPT LIFECYCLE` plays most of them with your script; `hooking run --help` lists them. All that a hook
-point is: [the hook points](points.md).
+| in a drawing | what it says |
+| --- | --- |
+| ⇄ goes back | the host takes a changed document back |
+| read only | it takes none back there, and a `Hook` that changes the document fails |
+| changes are dropped | it takes them back at this point elsewhere, but not in this life cycle |
+| aborts | a failing script keeps from happening what the host is about to do |
+| KILLS | a failing script ends a guest that runs |
+| ignored | a failing script is logged |
+| a Hook's errors pass here | an error of a `Hook` is logged and does no harm; only what it refuses counts |
+| the destroy points follow | VDSM calls those points of the VM whose names end in `_destroy` |
+
+`hooking run SCRIPT LIFECYCLE` plays most of them with your script; `hooking run --help` lists them.
+[The hook points](points.md) are the same as a table.
 """
 
 
@@ -187,7 +197,7 @@ What the host does with a failure is said in [the hook points](points.md) and dr
 | --- | --- |
 | all went well, or no handler is registered for the call | 0 |
 | a `Refusal`: `refuse`, `block_start`, `block_migration` | 1; at a point of VDSM that a failure aborts 2 |
-| any other error, the end of `timeout=`, SIGTERM | the same; but 0 and a line in the log where *our errors* is *pass* |
+| any other error, the end of `timeout=`, SIGTERM | the same; but 0, and it is logged, where [errors pass](points.md) |
 | the same with `Hook(strict=True)` | 1 or 2 everywhere |
 | an operation that is newer than this package | 0, and a line in the log |
 | no host started the script | 1 |
@@ -207,9 +217,6 @@ interpreter, is not there).
 | --- | --- |
 """
 
-STATUSES = "0 if all went well, 1 if that failed, 2 if the command was used wrongly."
-"""Of commands whose help says no other."""
-
 
 def render_exit_statuses() -> str:
     """Return the page with the statuses of hooks, and of every command as its help tells them."""
@@ -218,8 +225,9 @@ def render_exit_statuses() -> str:
         told = re.search(
             r"^Exit status: (.*?)(?:\n\n|\Z)", inspect.cleandoc(found.help or ""), re.MULTILINE | re.DOTALL
         )
-        rows[name] = " ".join(told[1].split()) if told else STATUSES
-    rows["record"] += " With SCRIPT that of SCRIPT; started by a host, always 0."
+        if told is None:
+            raise SystemExit(f"hooking {name} --help does not tell its exit status")
+        rows[name] = " ".join(told[1].split())
     return EXIT_STATUSES + "".join(f"| `hooking {name}` | {statuses} |\n" for name, statuses in rows.items())
 
 

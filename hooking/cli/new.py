@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _COOKIECUTTER = (2, 1)  # the first that loads extensions of a template
 
 
-@click.command()
+@click.command(short_help="Make the project of a new hook.")
 @click.argument("name", required=False)
 @click.option("--for", "purpose", metavar="TEXT", help="What the hook is for, in a line.")
 @click.option("--point", "points", multiple=True, metavar="POINT", help="A hook point; several are fine.")

@@ -11,7 +11,7 @@ from hooking.exceptions import HookError, InvocationError, printable
 from hooking.testing import recorder
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(context_settings={"allow_interspersed_args": False}, short_help="Record the calls of a host.")
 @click.argument("command", metavar="[SCRIPT [ARGUMENT]...]", nargs=-1, type=click.UNPROCESSED)
 @click.option(
     "--output",
@@ -34,6 +34,9 @@ def record(command: tuple[str, ...], output: Path, install: Path | None, called_
         hooking record --output /var/tmp/calls --install /etc/libvirt/hooks/qemu.d/00-record
         exec hooking record --output /var/tmp/calls --called-as "$0" -- "$@"
         exec hooking record --output /var/tmp/calls -- /opt/hooks/qemu "$@"
+
+    Exit status: that of SCRIPT; 0 for a call without SCRIPT, even if it could not be recorded; with --install 0 if the
+    recorder is there, 1 if that failed; 2 if the command was used wrongly.
     """  # noqa: D301 - click wants the character
     if install and (command or called_as):
         raise click.UsageError("--install takes neither SCRIPT nor --called-as")

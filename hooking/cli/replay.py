@@ -22,7 +22,7 @@ _MANY = 20
 _STYLES = {"same": "green", "accepted": "green", "new": "yellow"}
 
 
-@click.command()
+@click.command(short_help="Run a hook on recorded calls.")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--update", is_flag=True, help="Accept every outcome as the new golden one.")
