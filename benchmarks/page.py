@@ -13,7 +13,7 @@ from pathlib import Path
 
 import bundle
 import documents
-import handlers
+import many_handlers
 import plots
 import run_hook
 import startup
@@ -26,12 +26,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         python = environment(folder)
-        calls, tasks = startup.measure(folder, python), handlers.measure(folder, python)
+        calls, tasks = startup.measure(folder, python), many_handlers.measure(folder, python)
         bundled, tests = bundle.measure(folder, python), run_hook.measure(folder)
     cards = documents.measure()
     promises = [
         *startup.promises(calls),
-        *handlers.promises(tasks),
+        *many_handlers.promises(tasks),
         *documents.promises(cards),
         *bundle.promises(bundled),
         *run_hook.promises(tests),
