@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -11,11 +12,18 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis.strategies import text as texts
 
+from hooking.cli.checks.files import wants_vdsms_module
 from hooking.cli.checks.findings import RULES
+from hooking.cli.checks.script import load
 from hooking.cli.checks.shell_commands import parse
+from hooking.cli.checks.shell_program import ALL_OPS, Command
 from hooking.cli.command import hooking as hooking_command
 from support import PINCPU, TEMPLATES
 from test_docs import PAGES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PYTHON = "#!/usr/bin/python3 -I\n"
 BASH = "#!/usr/bin/bash\n"
@@ -49,6 +57,8 @@ BAD_FILES = [
     ("H101:1", "qemu", PYTHON, 0o644),
     ("H109:1", "qemu", PYTHON, 0o757),
     ("H103:1", "qemu", "#!/usr/bin/python3 -I\r\nprint()\r\n", 0o755),
+    ("H115:1", "before_vm_start/10_a", f"#!/usr/bin/python3\nimport hooking\nx = hooking{'.b' * 5000}\n", 0o755),
+    ("H115:1", "qemu", BASH + 'echo "$(echo ' * 400 + ')"' * 400, 0o755),
     ("H103:2", "qemu", "#!/usr/bin/bash\ntrue\r\n", 0o755),
     ("H104:1", "qemu", "#!/usr/bin/no-such-shell\n", 0o755),
     ("H104:1", "qemu", "#!/usr/bin/env no-such-shell\n", 0o755),
@@ -57,8 +67,11 @@ BAD_FILES = [
     ("H105:1", "qemu", "#!/usr/bin/env python2.7\n", 0o755),
     ("H106:1", "qemu", "#!/opt/venv/bin/python3 -I\n", 0o755),
     ("H108:1", "qemu", "#!/usr/bin/env python3 -I\n", 0o755),
-    ("H107:1", "before_vm_start/10_a", "#!/usr/bin/python3\nimport hooking\n", 0o755),
-    ("H107:1", "before_vm_start/10_a", "#!/usr/bin/env python3\nimport os, hooking\n", 0o755),
+    ("H107:1", "before_vm_start/10_a", "#!/usr/bin/python3\nimport hooking\nhooking.log(hooking.Hook)\n", 0o755),
+    ("H107:1", "before_vm_start/10_a", "#!/usr/bin/env python3\nimport os, hooking\nhooking.Hook()\n", 0o755),
+    ("H107:1", "before_vm_start/10_a", "#!/usr/bin/python3\nfrom hooking import log, Hook\n", 0o755),
+    ("H107:1", "before_vm_start/10_a", "#!/usr/bin/python3\nfrom hooking.hook import read_json\n", 0o755),
+    ("H107:1", "before_vm_start/10_a", "#!/usr/bin/python3\nimport hooking.vdsm\nhooking.log('a')\n", 0o755),
     ("H107:1", "before_vm_start/10_a", "#!/usr/bin/env python3\nimport os\n", 0o755),
     ("H113:1", "qemu.d/50-pin.bak", PYTHON, 0o755),
     ("H113:1", "before_vm_start/50_pin~", PYTHON, 0o755),
@@ -139,7 +152,7 @@ BAD_SHELL = [
     ("H307:2", "rm -rf /srv/$1"),
     ("H308:2", 'cat /etc/x > "/tmp/hook-$1"'),
     ("H308:3", "CONF=/var/tmp/hook.env\n[ -e $CONF ] && . $CONF"),
-    ("H308:2", "mkdir /dev/shm/hook"),
+    ("H308:2", "mkdir /var/tmp/hook"),
     ("H309:2", "systemctl stop x"),
     ("H309:3", "f=/var/lib/tally\necho 1 > $f"),
     ("H310:1", "set -u\nmain() {\n true\n}"),
@@ -167,6 +180,22 @@ BAD_SHELL = [
     ("H310:4", "true\nexit 0\nlogger never"),
     ("H311:3", 'case "$2" in start|reconnect)\n nft add rule x; esac'),
     ("H312:2", 'sed s/a/b/ < "$X" > "$X"'),
+    ("H307:4", 'xml=$(cat)\ndesc=$(xmllint --xpath \'//description\' - <<< "$xml")\neval "OPTS=$desc"'),
+    ("H307:3", 'desc=$(cat - | sed s/a/b/)\nbash -c "x ${desc}"'),
+    ("H307:3", "desc=$(sed s/a/b/ /dev/stdin)\neval $desc"),
+    ("H307:3", "name=$1\neval PORT=$name"),
+    ("H314:3", '. /etc/hook.conf\nrm -rf "$DIR"/*'),
+    ("H314:3", "DIR=$(sed -n 1p /etc/hook.conf)\nrm -r --force ${DIR}/"),
+    ("H314:3", "DIR=\nrm --recursive $DIR/*"),
+    ("H315:2", ". /home/admin/hook.sh"),
+    ("H315:2", "~/bin/hook"),
+    ("H315:3", "DIR=/home/admin\npython3 -u $DIR/hook.py"),
+    ("H315:2", "curl -m 9 https://host/x | sudo bash -s -- $2"),
+    ("H315:2", "wget -T 9 -O- https://host/x | sh"),
+    ("H315:2", 'eval "$(curl -m 9 https://host/x)"'),
+    ("H315:2", "source <(curl -m 9 https://host/x)"),
+    ("H305:3", 'set -eu\ngrep -q "$1" /etc/hook.conf'),
+    ("H305:4", 'set -e\nguest=$1\ngrep -q "^$guest " /etc/hook.conf'),
 ]
 
 
@@ -176,6 +205,16 @@ def test_what_is_wrong_with_a_shell_script(tmp_path: Path, code: str, text: str)
 
 
 GOOD_SHELL = [
+    "f() { [ $2 = start ] && g; f; }; g() { f; echo hello; }; g >&2; h() { echo hello; }; h >/dev/null",
+    'set -e; grep -q "$1" /x || exit 0; if grep -q "$1" /x; then :; fi; ! grep -q "$1" /x; grep -q a /x; f=$2',
+    'grep -q "$1" /x; f=$2',
+    'x=$(cat /etc/x); y=a; eval "z=$x$y"; f=$2',
+    'rm -rf "${DIR:?}"/*; rm -f $X/*; rm -rf $X/y; D=/srv/x; rm -rf $D/*; [ -n "$E" ] && rm -rf $E/*; f=$2',
+    "set -u; rm -rf $DIR/*; f=$2",
+    "for each in /srv/a /srv/b; do rm -rf $each/*; done; f=$2; [ $f ] && : ${G:?}; rm -rf $G/*",
+    'curl -m 9 https://host/x | tee /run/x >&2; bash /srv/x <<< a; true | bash; bash /x "$(curl -m 9 x)"; f=$2',
+    "cat /dev/shm/looking-glass >/dev/null; touch /dev/shm/looking-glass; f=$2",
+    "case $2 in stopped|reconnect) iptables $RULE ;; esac; case $2 in start|reconnect) iptables -I X ;; esac",
     "notify() { DISPLAY=:0 notify-send x; }; trap 'rm -f /run/x' EXIT; trap 'exit 1' TERM; x=$2",
     "exit 0\nf() { true; }",
     "while iptables -D X; do :; done; tail -n 1 /x >&2; nft list ruleset >&2; nft add table x; x=$2",
@@ -246,6 +285,7 @@ def test_what_only_looks_wrong_in_a_shell_script(tmp_path: Path, text: str) -> N
     assert codes(hook(tmp_path, "qemu", BASH + text + "\n"), "--no-run") == []
 
 
+FORWARD = "import sys\nfrom subprocess import call\nIPT = '/sbin/iptables'\nif sys.argv[2] in ('{}', 'reconnect'):\n"
 BAD_PYTHON = [
     ("H111:2", "def f(:"),
     ("H112:2", "print 'hello'"),
@@ -283,6 +323,8 @@ BAD_PYTHON = [
     ("H301:4", "try:\n    x = 1\nexcept BaseException:\n    pass"),
     ("H301:7", "import hooking\ndef f(c):\n    hooking.refuse(c, 'no')\ntry:\n    f(1)\nexcept:\n    exit(1)"),
     ("H301:4", "try:\n    raise SystemExit(1)\nexcept:\n    quit()"),
+    ("H301:5", "import hooking\ntry:\n    hooking.exit_hook('well', 0)\nexcept:\n    exit(1)"),
+    ("H301:5", "import hooking\ntry:\n    exit(1)\nexcept:\n    hooking.exit_hook('well', return_code=0)"),
     ("H304:3", "import sys\nif sys.argv[1] == 'win10': pass"),
     ("H304:3", "import sys\nis_mine = sys.argv[1] == 'win10'"),
     ("H304:4", "import sys\nguest, op, *_ = sys.argv[1:]\nif guest in ('win10', 'web'): pass"),
@@ -315,6 +357,8 @@ BAD_PYTHON = [
     ("H307:4", "import pickle, sys\ndata = sys.stdin.buffer\npickle.load(data)"),
     ("H308:3", "import sys\nsys.path.insert(0, '/var/tmp/hooks')"),
     ("H308:3", "import subprocess\nsubprocess.run(['/tmp/helper'])"),
+    ("H315:3", "import os\nos.system('curl -m 9 https://host/x | sh')"),
+    ("H311:6", f"{FORWARD.format('start')}    call([IPT] + ['-I', 'X'])"),
     ("H311:4", "import os, sys\nif sys.argv[2] in ('start', 'reconnect'):\n    os.system('iptables -I X')"),
     ("H312:3", "import os\ntree.write(os.environ['_hook_domxml'])"),
     ("H202:4", "import subprocess, time\nx = time\nsubprocess.run(['ssh', 'host'])"),
@@ -358,6 +402,10 @@ def test_what_is_wrong_with_a_python_script(tmp_path: Path, code: str, text: str
 
 
 GOOD_PYTHON = [
+    f"{FORWARD.format('stopped')}    for c in x: call([IPT] + c)\n{FORWARD.format('start')}    call([IPT] + ['-I'])",
+    f"{FORWARD.format('stopped')}    call([IPT, *x])\n{FORWARD.format('start')}    call([IPT] + ['-I'])",
+    "import hooking, sys\ntry:\n    sys.exit(1)\nexcept:\n    hooking.exit_hook('unexpected')",
+    "import hooking\ntry:\n    hooking.exit_hook('no')\nexcept:\n    hooking.exit_hook('unexpected', return_code=1)",
     "import os\nif os.fork() == 0:\n    os.dup2(x, 1)\nx = {}.keys()\ny = {}.pop('a')[0]",
     "import sys\ntry:\n    sys.exit(1)\nfinally:\n    f()\ntry:\n    f()\nfinally:\n    sys.exit(0)",
     "import sys\n{'prepare': f, 'default': g, **h}[sys.argv[2]]()\n{'a': 1}.get('start')\nsys.path.insert(0, '/usr/x')",
@@ -518,6 +566,86 @@ def test_an_archive_is_not_read(tmp_path: Path) -> None:
     assert codes(path, "--no-run") == ["H108:1"]
 
 
+@pytest.mark.parametrize("name", ["before_vm_start/10_a", "after_vm_start/10_a"])
+def test_scripts_that_are_content_with_the_module_of_vdsm(tmp_path: Path, name: str) -> None:
+    text = "#!/usr/bin/python3\nimport hooking\nimport os.path\nfrom hooking import tobool\n"
+    text += "try:\n    if tobool('a'): exit(1)\n    x = hooking.read_domxml()\n"
+    text += "except:\n    hooking.exit_hook('unexpected', 1)\n"
+    assert codes(hook(tmp_path, name, text), "--no-run") == []
+    assert wants_vdsms_module(load(hook(tmp_path, name, text)))
+    assert not wants_vdsms_module(load(hook(tmp_path, name, text.replace("python3", "python3 -I", 1))))
+    assert not wants_vdsms_module(load(hook(tmp_path, name, "#!/usr/bin/python3\nimport hooking, (\n")))
+    assert not wants_vdsms_module(load(hook(tmp_path, "qemu", text)))
+
+
+def test_files_beside_those_that_libvirt_starts(tmp_path: Path) -> None:
+    script = hook(tmp_path, "libvirt/hooks/hooks", BASH + "f=$2\n")
+    helper = hook(tmp_path, "libvirt/hooks/vfio-lib.sh", BASH + "f=$2\n")
+    below = hook(tmp_path, "libvirt/hooks/lib/vfio.sh", BASH + "f=$2\n")
+    every = [script, helper, below]
+    os.mkfifo(tmp_path / "libvirt/hooks/lxc")
+    assert [codes(path, "--no-run") for path in every] == [["H110:1"]] * 3
+    (script.parent / "qemu").symlink_to("hooks")
+    assert [codes(path, "--no-run") for path in every] == [[], ["H110:1"], ["H110:1"]]
+    hook(
+        tmp_path, "libvirt/hooks/qemu.d/10-vfio", BASH + ". ${0%/*}/../vfio-lib.sh\n. lib/vfio.sh # not old-vfio.sh2\n"
+    )
+    assert [codes(path, "--no-run") for path in every] == [[]] * 3
+
+
+def test_a_script_beside_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook(tmp_path, "libvirt/hooks/qemu", BASH + ". vfio-lib.sh\n")
+    monkeypatch.setattr("hooking.cli.host_files._LARGEST", 20)
+    assert codes(hook(tmp_path, "libvirt/hooks/vfio-lib.sh", BASH), "--no-run") == ["H110:1"]
+
+
+def test_what_a_file_is_where_no_host_looks(tmp_path: Path) -> None:
+    assert codes(hook(tmp_path, "pin", BASH, 0o644), "--point", "before_vm_start") == []
+    assert codes(hook(tmp_path, "qemu.d/a/pin", BASH, 0o644), "--no-run") == ["H101:1", "H110:1"]
+
+
+def test_interpreters_that_stand_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "python").symlink_to("/usr/bin/python3")
+    found = codes(hook(tmp_path, "qemu", f"#!{tmp_path}/python -I\n"), "--no-run")
+    assert not {"H105:1", "H106:1"} & {*found}
+    assert "H201:2" in (found := codes(hook(tmp_path, "qemu", "#!/usr/libexec/platform-python -I\nimport libvirt\n")))
+    assert "H106:1" not in found
+    monkeypatch.setattr("hooking.cli.checks.files.PROGRAM_FOLDERS", (str(tmp_path),))
+    assert "H105:1" in codes(hook(tmp_path, "qemu", f"#!{tmp_path}/python -I\n"), "--no-run")
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "qemu")
+    for path in (tmp_path / "qemu", "/dev/zero"):
+        shown = invoke(path)
+        assert shown.exit_code == 2
+        assert "no regular file" in shown.output
+        assert "--no-run" not in shown.output
+
+
+def test_a_name_of_a_guest_is_shown_alone(tmp_path: Path) -> None:
+    shown = invoke(hook(tmp_path, "qemu", BASH + '[ "$1 $2" = "desk started" ] && true\n'), "--no-run")
+    assert "A guest's name in the code: desk;" in shown.output
+
+
+def test_functions_are_followed_without_reading_all_for_each() -> None:
+    text = "".join(f"f{each + 1}() {{\n f{each}\n logger a\n}}\n" for each in range(100)) + "f100\n"
+    program = parse(text)
+    taken = 0
+
+    class Counted(list[Command]):
+        def __iter__(self) -> Iterator[Command]:
+            nonlocal taken
+            for each in super().__iter__():
+                taken += 1
+                yield each
+
+    commands = program.commands
+    program.commands = Counted(commands)
+    assert all(program.ops(each) == ALL_OPS and program.speaks(each) for each in commands)
+    assert taken < 5 * len(commands)
+
+
 def test_a_tree_that_somebody_starts(tmp_path: Path) -> None:
     path = hook(tmp_path, "qemu.d/win11/prepare/begin/start.sh", BASH + "systemctl stop x\n")
     assert codes(path, "--no-run") == ["H110:1"]
@@ -562,7 +690,7 @@ def test_the_user_tells_where_a_script_is_called(tmp_path: Path) -> None:
     assert codes(path, "--no-run") == ["H203:3"]
     assert codes(path, "--no-run", "--host", "vdsm") == ["H107:1"]
     assert codes(path, "--no-run", "--point", "qemu/prepare", "--host", "libvirt") == []
-    path = hook(tmp_path, "xml", "#!/usr/bin/python3\nimport hooking\nhooking.read_domxml()\n")
+    path = hook(tmp_path, "xml", "#!/usr/bin/python3\nimport hooking\nhooking.Hook(hooking.read_domxml())\n")
     assert codes(path, "--no-run") == ["H107:1"]
 
 
@@ -600,7 +728,7 @@ def test_a_script_that_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         raise FileNotFoundError(2, "No such file or directory", str(path))
 
     path = hook(tmp_path, "qemu", BASH)
-    monkeypatch.setattr(Path, "read_bytes", vanish)
+    monkeypatch.setattr("hooking.cli.checks.script.read_regular", vanish)
     shown = invoke(path)
     assert shown.exit_code == 2
     assert "cannot be read: No such file or directory" in shown.output

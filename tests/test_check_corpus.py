@@ -46,7 +46,9 @@ for folder in /run /var /tmp /srv /mnt /etc/libvirt; do
     [ ! -d $folder ] || mount -t tmpfs tmpfs $folder
 done
 mkdir -p /run/lock /var/lib /var/log /var/tmp
-[ -e "$1/tests" ] || { mkdir -p "$1" && mount --no-canonicalize --bind /proc/self/fd/3 "$1" && mount -o remount,bind,ro "$1"; }
+[ -e "$1/tests" ] || {
+    mkdir -p "$1" && mount --no-canonicalize --bind /proc/self/fd/3 "$1" && mount -o remount,bind,ro "$1"
+}
 shift
 exec "$@" 3<&-
 """

@@ -10,13 +10,15 @@ import click
 
 from hooking import points
 from hooking.cli.checks import files, python, shell, trial
+from hooking.cli.checks.findings import Finding
 from hooking.cli.checks.script import load
 from hooking.cli.options import WrongUseError
 from hooking.exceptions import HookError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hooking.cli.checks.findings import Finding
+    from collections.abc import Callable, Iterator
+
     from hooking.cli.checks.script import Script
 
 _NO_TRIAL = {"H102", "H103", "H104", "H105", "H108", "H111", "H112"}
@@ -30,7 +32,7 @@ def _point(_context: click.Context, _option: click.Parameter, name: Optional[str
         raise click.BadParameter(str(error)) from error
 
 
-@click.command()
+@click.command(short_help="Find what would go wrong with a hook.")
 @click.argument(
     "scripts", nargs=-1, required=True, metavar="SCRIPT…", type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
@@ -44,9 +46,9 @@ def check(
     """Tell what would go wrong with each SCRIPT on its host: what, where, why, and what to do.
 
     Each is read, and then started on a simulated host for a guest that it knows nothing of, at each of its hook points.
-    What it does but by hooking.state and actions happens to this machine; --no-run leaves the trial out. Where it is
-    called is told by its place (as for the hosts), by its handlers, or by what it reads; otherwise by libvirt for
-    guests of QEMU.
+    By hooking.state and actions it changes the simulated host; anything else it does to this machine, unless --no-run
+    leaves the trial out. Where it is called is told by its place (as for the hosts), by its handlers, or by what it
+    reads; otherwise it is taken for a hook of libvirt for guests of QEMU.
 
     \b
     Examples:
@@ -58,9 +60,13 @@ def check(
     if point and host not in {None, point.host}:
         raise click.UsageError(f"{point.name} is no hook point of {host}; leave --host out")
     try:
-        found = [(path, finding) for path in scripts for finding in findings(load(path, host, point), no_run=no_run)]
+        loaded = [(path, load(path, host, point)) for path in scripts]
     except OSError as error:
         raise click.BadParameter(f"{error.filename} cannot be read: {error.strerror}", param_hint="SCRIPT") from error
+    except HookError as error:
+        raise click.BadParameter(str(error), param_hint="SCRIPT") from error
+    try:
+        found = [(path, finding) for path, script in loaded for finding in findings(script, no_run=no_run)]
     except HookError as error:  # the simulated host lacks something
         raise WrongUseError(f"{error}; or give --no-run") from error
     if as_json:
@@ -73,11 +79,19 @@ def check(
 
 def findings(script: Script, *, no_run: bool) -> list[Finding]:
     """Return what is wrong with a script; with ``no_run``, what can be told without starting it."""
-    found = list(files.check(script))
-    if script.is_python and not script.is_archive:
-        found += python.check(script)
-    elif script.is_shell:
-        found += shell.check(script)
+    found: list[Finding] = []
+    try:
+        for part in _readers(script):
+            found += part(script)
+    except (RecursionError, MemoryError):  # by ast, or by ours
+        found.append(Finding("H115", 1, f"{len(script.data)} bytes"))
     if not no_run and not _NO_TRIAL & {finding.code for finding in found}:
         found += trial.check(script)
     return sorted(dict.fromkeys(found), key=lambda finding: (finding.line, finding.code))
+
+
+def _readers(script: Script) -> list[Callable[[Script], Iterator[Finding]]]:
+    """Return what knows how to read a script."""
+    if script.is_python and not script.is_archive:
+        return [files.check, python.check]
+    return [files.check, shell.check] if script.is_shell else [files.check]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from rich.console import Console
 
+from hooking.cli.host_files import quoted
 from hooking.cli.screen import print_line
 
 TYPE_CHECKING = False
@@ -60,7 +60,7 @@ class Found:
 
     def fix(self, path: str) -> str:
         """Return what to do: if that is a command, one to copy."""
-        return self.rule.fix.replace("{path}", shlex.quote(path))
+        return self.rule.fix.replace("{path}", quoted(path))
 
     def row(self, path: str) -> dict[str, str | int]:
         """Return it for programs."""

@@ -15,7 +15,7 @@ RULES = {
     "H103": Rule(
         "error",
         "Lines end with CR LF",
-        "the kernel looks for an interpreter with CR in its name",
+        "the interpreter, or its options, get a CR",
         "sed -i 's/\\r$//' {path}",
     ),
     "H104": Rule(
@@ -63,6 +63,9 @@ RULES = {
         "Only bash knows this",
         "where sh is dash, as on Debian, it fails or does something else",
         "begin the script with #!/bin/bash",
+    ),
+    "H115": Rule(
+        "note", "Too deeply nested to be read", "what is wrong with it is not told", "write it in smaller parts"
     ),
     "H201": Rule(
         "error",
@@ -183,6 +186,18 @@ RULES = {
         "Another name or UUID",
         "the host knows the object by them: it refuses the document, or loses the object",
         "leave them as they are",
+    ),
+    "H314": Rule(
+        "error",
+        "Deleting all below a folder whose name may be empty",
+        "without it that is all below /",
+        "write ${DIR:?} for it, and the shell ends there",
+    ),
+    "H315": Rule(
+        "error",
+        "Code of somebody else",
+        "it runs as root, whatever it says by then",
+        "install it where only root may write",
     ),
     "H401": Rule("error", "Hangs in a trial", "the host waits for ever", "end, and let nothing keep the pipes"),
     "H402": Rule(

@@ -82,6 +82,9 @@ _RULES = {
     **dict.fromkeys(("-C", "--check"), "check"),
     **dict.fromkeys(("-D", "-F", "--delete", "--flush"), "delete"),
 }
+CLEARING = {"delete", "unknown"}
+"""What of `rule` may have taken away what is added then."""
+
 _OWN_GROUP = re.compile(r"0$|-1$|-\$\$")
 _HOSTS_OWN = re.compile(r"\^?(qemu|kvm|libvirt|virt|dnsmasq)")
 
@@ -110,7 +113,7 @@ CONFIGURATION = re.compile(
 SECRET = re.compile(r"passw|passphrase|secret|token|credential|api_?key", re.IGNORECASE)
 """Names of what belongs into no log."""
 
-FOR_ALL = re.compile(r"(/(var/)?tmp|/dev/shm)/.(?!.*XXX)")
+FOR_ALL = re.compile(r"/(var/)?tmp/.(?!.*XXX)")
 """Places where anybody may put a file first."""
 
 LACKING = re.compile(
@@ -210,12 +213,14 @@ def kills_others(words: list[str]) -> bool:
 
 
 def rule(words: list[str]) -> str:
-    """Return what a command does to the rules of the firewall: ``add``, ``check``, ``delete``, or nothing."""
+    """Return what a command does to rules of the firewall: ``add``, ``check``, ``delete``, ``unknown``, or nothing."""
     name, *arguments = program(words) or [""]
     if name == "nft":
         return {"add": "add", "insert": "add"}.get(" ".join(arguments[:1]), "") if arguments[1:2] == ["rule"] else ""
-    does = _RULES if name in {"iptables", "ip6tables", "ebtables"} else {}
-    return next((found for found in map(does.get, arguments) if found), "")
+    if name not in {"iptables", "ip6tables", "ebtables"}:
+        return ""
+    open_ended = "unknown" if any(word.startswith("$") for word in arguments) else ""
+    return next((found for found in map(_RULES.get, arguments) if found), open_ended)
 
 
 def _limited(words: list[str]) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 
 from hooking.cli.checks import handlers, python_commands, python_logic, python_words
 from hooking.cli.checks.findings import Finding
 from hooking.cli.checks.python_names import EXITS, Module
+from hooking.cli.checks.script import syntax_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ _OLD_LINE = re.compile(
 def check(script: Script) -> Iterator[Finding]:
     """Check a Python script."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(script.data, str(script.path))
+        tree = syntax_tree(script.data)
     except (SyntaxError, ValueError) as error:
         yield _syntax_error(error, script)
         return
@@ -127,8 +125,9 @@ def _swallowing(module: Module) -> Iterator[Finding]:
             broad = not names or "BaseException" in names
             again = any(isinstance(each, ast.Raise) for each in ast.walk(handler))
             ends = any(map(module.leaves, handler.body))
+            fails = broad and any(map(module.fails, handler.body))  # as VDSM's own scripts do
             swallows = broad or (names & {"SystemExit", *_OWN} and not ends)
-            if swallows and not again and ((broad and not ends) or _exits(node.body, module, set())):
+            if swallows and not again and ((broad and not ends) or _exits(node.body, module, well=fails)):
                 yield Finding("H301", handler.lineno, f"except {', '.join(sorted(names))}".strip() + ":")
             if "SystemExit" in names:
                 break
@@ -141,20 +140,21 @@ def _caught(handler: ast.ExceptHandler, module: Module) -> set[str]:
 
 def _finally(node: ast.Try, module: Module) -> Iterator[Finding]:
     for last in filter(module.leaves, node.finalbody):
-        if not isinstance(last, ast.Raise) and not module.fails(last) and _exits(node.body, module, set()):
+        if not isinstance(last, ast.Raise) and not module.fails(last) and _exits(node.body, module):
             yield Finding("H301", last.lineno, "finally: that returns or exits")
 
 
-def _exits(body: list[ast.stmt], module: Module, seen: set[str]) -> bool:
-    """Tell whether statements may end the script."""
+def _exits(body: list[ast.stmt], module: Module, seen: frozenset[str] = frozenset(), *, well: bool = False) -> bool:
+    """Tell whether statements may end the script; with ``well``, in another way than by a failure of its own."""
     for node in (each for statement in body for each in ast.walk(statement)):
         if isinstance(node, ast.Raise) and node.exc and "SystemExit" in ast.dump(node.exc):
             return True
         if not isinstance(node, ast.Call):
             continue
         name = module.name(node.func)
-        if name in EXITS | _REFUSALS:
+        if name in _REFUSALS or (name in EXITS and not (well and module.is_failure(node))):
             return True
-        if name in module.functions and name not in seen and _exits(module.functions[name].body, module, {*seen, name}):
+        function = module.functions.get(name)
+        if function and name not in seen and _exits(function.body, module, seen | {name}, well=well):
             return True
     return False

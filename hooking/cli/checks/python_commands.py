@@ -26,7 +26,7 @@ _RUNNERS = {
 }
 _INHERITING = {f"subprocess.{name}" for name in ("run", "call", "check_call")}
 _EVALUATORS = {"eval", "exec", "pickle.load", "pickle.loads", "yaml.load", "importlib.import_module", "__import__"}
-_OF_SHELL = {"H105", "H201", "H202", "H204", "H205", "H206", "H208", "H209", "H210", "H308"}
+_OF_SHELL = {"H105", "H201", "H202", "H204", "H205", "H206", "H208", "H209", "H210", "H308", "H314", "H315"}
 _REQUESTS = {f"requests.{name}" for name in ("get", "post", "put", "patch", "delete", "head", "request")}
 _SOCKETS = {
     "urllib.request.urlopen": 3,
@@ -169,7 +169,7 @@ def _rules(module: Module) -> Iterator[Finding]:
         (call, module.words(call.args[0]) or module.text(call.args[0]).split()) for call in _with_arguments(module)
     ]
     done = [(call, programs.rule(words), module.ops(call)) for call, words in started]
-    asked = any(does == "check" or (does == "delete" and "reconnect" in ops) for _, does, ops in done)
+    asked = any(does == "check" or (does in programs.CLEARING and "reconnect" in ops) for _, does, ops in done)
     for call, does, ops in done if not asked and not module.guarded else ():
         if does == "add" and "reconnect" in ops and len(ops) > 1:
             yield Finding("H311", call.lineno, module.name(call.func))
@@ -182,7 +182,7 @@ def _with_arguments(module: Module) -> list[ast.Call]:
 def _waiting(module: Module) -> Iterator[Finding]:
     """Find loops that sleep until something comes true, and locks, however long that takes."""
     for node in [] if module.limited else module.nodes:
-        inner = list(ast.walk(node))
+        inner = list(ast.walk(node)) if isinstance(node, (ast.While, ast.Call)) else []
         if isinstance(node, ast.While) and any(_is_call(each, module, {"time.sleep"}) for each in inner):
             counts = any(isinstance(each, (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.AugAssign)) for each in inner)
             if not counts:

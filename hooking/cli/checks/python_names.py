@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cached_property
 
 from hooking import points
 
@@ -30,6 +31,11 @@ class Module:
         self.nodes = list(ast.walk(tree))
         self._parents = {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
         self.functions = {node.name: node for node in self.nodes if isinstance(node, ast.FunctionDef)}
+        self._uses: dict[str, list[ast.Name]] = {}
+        for node in self.nodes:
+            if isinstance(node, ast.Name):
+                self._uses.setdefault(node.id, []).append(node)
+        self._calls = [node for node in self.nodes if isinstance(node, ast.Call)]
         self._imported = dict(self._imports())
         self._given = dict(self._assignments())
         self.guarded = any(self.name(call.func) == "hooking.Hook" for call in self.calls())
@@ -55,7 +61,7 @@ class Module:
 
     def calls(self) -> list[ast.Call]:
         """Return all calls."""
-        return [node for node in self.nodes if isinstance(node, ast.Call)]
+        return self._calls
 
     def name(self, node: ast.expr) -> str:
         """Return the full name of what an expression stands for, as ``subprocess.run``; empty if it has none."""
@@ -96,7 +102,8 @@ class Module:
         if isinstance(node, (ast.List, ast.Tuple)):
             return [self.text(item) or "$" for item in node.elts]
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            return self.words(node.left)
+            known = self.words(node.left)
+            return known and [*known, *(self.words(node.right) or ["$"])]
         if isinstance(node, ast.Call) and self.name(node.func) == "shlex.split" and node.args:
             return self.text(node.args[0]).split()
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "split":
@@ -111,7 +118,7 @@ class Module:
         names = [each for each in ast.walk(value) if isinstance(each, ast.Name) and each is not node]
         return depth < 3 and any(self.is_foreign(name, depth + 1) for name in names)  # noqa: PLR2004
 
-    @property
+    @cached_property
     def limited(self) -> bool:
         """Whether the script sets a time limit for all that it does."""
         hooks = [call for call in self.calls() if self.name(call.func) == "hooking.Hook"]
@@ -177,21 +184,22 @@ class Module:
     def fails(self, statement: ast.stmt) -> bool:
         """Tell whether a statement ends the script with a status that is not 0."""
         call = statement.value if isinstance(statement, ast.Expr) else None
-        if not isinstance(call, ast.Call) or self.name(call.func) not in EXITS:
-            return False
+        return isinstance(call, ast.Call) and self.name(call.func) in EXITS and self.is_failure(call)
+
+    def is_failure(self, call: ast.Call) -> bool:
+        """Tell whether an exit has a status that is not 0."""
+        if self.name(call.func) == "hooking.exit_hook":
+            given = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "return_code")]
+            return not given or getattr(given[0], "value", 1) != 0
         return bool(call.args) and getattr(call.args[0], "value", 1) not in {0, None}
 
     def is_reached(self, node: ast.AST) -> bool:
         """Tell whether anything calls the function in which a node stands, if it stands in one."""
         around = next((each for each, _ in self.parents(node) if isinstance(each, ast.FunctionDef)), None)
-        return (
-            around is None
-            or bool(around.decorator_list)
-            or any(isinstance(each, ast.Name) and each.id == around.name for each in self.nodes)
-        )
+        return around is None or bool(around.decorator_list) or around.name in self._uses
 
     def _callers(self, function: ast.FunctionDef, depth: int) -> frozenset[str]:
-        uses = [node for node in self.nodes if isinstance(node, ast.Name) and node.id == function.name]
+        uses = self._uses.get(function.name, [])
         if not uses or depth > 5 or function.decorator_list:  # noqa: PLR2004 - functions may call each other
             return ALL_OPS
         return frozenset[str]().union(*(self._use(use, depth) for use in uses))

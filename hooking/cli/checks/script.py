@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from dataclasses import dataclass
 
 from hooking import host, points
 from hooking.cli.bundling import source_of
+from hooking.cli.host_files import read_regular
 from hooking.exceptions import InvocationError
 
 TYPE_CHECKING = False
@@ -65,7 +68,9 @@ class Script:
     @property
     def is_python(self) -> bool:
         """Whether it is for Python; without an interpreter its name tells."""
-        return self.interpreter.startswith("python") or (not self.interpreter and self.path.suffix == ".py")
+        if not self.interpreter:
+            return self.path.suffix == ".py"
+        return self.interpreter.startswith(("python", "platform-python"))
 
     @property
     def is_shell(self) -> bool:
@@ -107,9 +112,10 @@ def load(path: Path, host_name: str | None = None, point: Point | None = None) -
         point: The hook point, if the user says so.
 
     Raises:
+        HookError: It is no regular file, or too large.
         OSError: It cannot be read.
     """
-    data = source_of(path.read_bytes())
+    data = source_of(read_regular(path))
     if point:
         return Script(path, data, (point,), sure=True)
     try:
@@ -118,6 +124,19 @@ def load(path: Path, host_name: str | None = None, point: Point | None = None) -
         return Script(path, data, place, sure=not place_above(path))
     except InvocationError:
         return Script(path, data, _likely(_text(data), host_name), sure=False)
+
+
+def syntax_tree(data: bytes) -> ast.Module:
+    """Parse a Python script without a word of what is old in it.
+
+    Raises:
+        SyntaxError: It is no Python.
+        ValueError: It has bytes that no script has.
+        RecursionError: It is too deeply nested, as for a `MemoryError`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(data)
 
 
 def _is_archive(data: bytes) -> bool:
@@ -131,10 +150,12 @@ def _text(data: bytes) -> str:
 
 def place_above(path: Path) -> Path | None:
     """Return the folder of hooks in whose folders a script lies; `None` if it lies where a host looks itself."""
-    folder, *above = list(path.absolute().parents)[:-1]
-    if _is_place(folder) or path.name in points.DRIVERS:
-        return None
-    return next(filter(_is_place, above), None)
+    return None if is_at_place(path) else next(filter(_is_place, list(path.absolute().parents)[:-1]), None)
+
+
+def is_at_place(path: Path) -> bool:
+    """Tell whether a script lies where a host looks."""
+    return path.name in points.DRIVERS or _is_place(path.absolute().parent)
 
 
 def _is_place(folder: Path) -> bool:

@@ -48,7 +48,7 @@ def check_command(command: Command, program: Program, script: Script) -> Iterato
     if command.background and not _is_silent(command) and _reaches_host(command, program) and not _waits(program):
         yield Finding("H204", command.line, " ".join([*command.words[:3], "&"]))
     yield from shell_files.check(name, words, command, program)
-    yield from _code(name, words, command, script)
+    yield from _code(name, words, command, program, script)
     yield from _secrets(name, command, program, script)
 
 
@@ -94,16 +94,17 @@ def _is_speech(said: list[str]) -> bool:
     return bool(rest) and not rest.startswith("<")
 
 
-def _code(name: str, words: list[str], command: Command, script: Script) -> Iterator[Finding]:
+def _code(name: str, words: list[str], command: Command, program: Program, script: Script) -> Iterator[Finding]:
     """Find texts of the host that a shell reads as code, or as several words."""
     code = inner_script(words) or (words[1:] if name == "eval" else [])
     bare = [word for word in command.bare if _HANDED.match(word) or re.search(r"/\$\{?1\b", word)]
-    if any(map(_HANDED.search, code)) or (name in shell_files.CHANGERS and bare):
+    written = inner_script(command.words) or (command.words[1:] if name == "eval" else [])
+    if any(map(program.is_foreign, [*code, *written])) or (name in shell_files.CHANGERS and bare):
         yield Finding("H307", command.line, " ".join(command.words[:3]))
     for text in code if name != "eval" else ():
-        program = parse(text)
-        for each in program.commands:
-            for finding in _calls(each.words, each, program, script):
+        inner = parse(text)
+        for each in inner.commands:
+            for finding in _calls(each.words, each, inner, script):
                 yield Finding(finding.code, command.line, finding.what)
 
 
@@ -137,7 +138,7 @@ def _reads_document(name: str, command: Command, *, to_log: bool) -> bool:
 
 def _reaches_host(command: Command, program: Program) -> bool:
     """Tell whether a command has the host's pipes, or at least some call of its function."""
-    return not command.function or any(map(program.speaks, program.calls(command.function)))
+    return program.is_heard(command.function)
 
 
 def _is_silent(command: Command) -> bool:

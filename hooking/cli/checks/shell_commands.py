@@ -224,6 +224,7 @@ class _Parser:
             self._errors = self._errors or "errors" in redirects
         command = Command(words[0].line, texts, frame.ops & self._next, frame.function, joined=self._joined)
         command.background, command.otherwise, command.inner = separator == "&", frame.otherwise, inner
+        command.after = "!" if self._negated else separator
         command.depth = len(self._frames) - 1 + bool(self._output == "$()")
         command.bare = [word.text for word in words if word.bare]
         self._redirect([command], redirects, separator)

@@ -42,6 +42,7 @@ def check(program: Program, script: Script) -> Iterator[Finding]:
         yield from _guests(program, script)
         yield from _operations(program, script)
         yield from _others(program)
+        yield from _searches(program)
         yield from _configuration(program, script)
         yield from _rules(program)
     if not script.has_input:
@@ -127,7 +128,7 @@ def _guests(program: Program, script: Script) -> Iterator[Finding]:
         for case in program.tests():
             name = program.compared(case.subject, case.pattern, 1)
             if (_NAME.match(name) and not case.guards) or _UUID.match(case.pattern):
-                yield Finding("H304", case.line, case.pattern)
+                yield Finding("H304", case.line, name or case.pattern)
 
 
 def _operations(program: Program, script: Script) -> Iterator[Finding]:
@@ -164,10 +165,20 @@ def _others(program: Program) -> Iterator[Finding]:
             yield Finding("H305", command.line, " ".join(command.words))
 
 
+def _searches(program: Program) -> Iterator[Finding]:
+    """Find searches for a guest that end the script where it is not found, by ``set -e``."""
+    if not any(each.words[0] == "set" and re.match(r"-\w*e", "".join(each.words[1:2])) for each in program.commands):
+        return
+    for command in program.commands:
+        counts = not command.depth and command.after in {"\n", ";"}
+        if counts and command.words[0] == "grep" and any(map(program.is_foreign, command.words)):
+            yield Finding("H305", command.line, f"{' '.join(command.words[:3])} under set -e")
+
+
 def _rules(program: Program) -> Iterator[Finding]:
     """Find rules of the firewall that nobody asks for before they are added."""
     found = [(programs.rule(command.words), program.ops(command), command) for command in program.commands]
-    if any(does == "check" or (does == "delete" and "reconnect" in ops) for does, ops, _ in found):
+    if any(does == "check" or (does in programs.CLEARING and "reconnect" in ops) for does, ops, _ in found):
         return
     for does, ops, command in found:
         if does == "add" and "reconnect" in ops and len(ops) > 1:

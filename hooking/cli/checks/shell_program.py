@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from hooking import points
 
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 ALL_OPS = frozenset(point.op for point in points.all_points() if point.host == "libvirt")
 
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)[^}]*\})")
+_ARGUMENTS = {*"1234@*"}
 _COMPARISONS = {"=", "==", "!="}
 _WELL = (["exit"], ["exit", "0"])
+_HEARD = "heard"
+"""Among the operations at which a function runs: some call of it writes to the host."""
+
+_INPUT = re.compile(r"(^|[(;|&])\s*cat\s*-?\s*($|[|;)])|/dev/stdin")
 
 
 @dataclass
@@ -34,7 +40,7 @@ class Command:
         input: Where its standard input comes from, if not from the host.
         background: Whether nobody waits for it.
         joined: The operator before it.
-        after: The operator behind it.
+        after: The operator behind it; ``!`` if its status is turned round.
         otherwise: Whether it runs for operations that a ``case`` does not name.
         depth: How many compound commands, functions and substitutions are around it.
         inner: The commands of its substitutions.
@@ -115,6 +121,22 @@ class Program:
         """Tell whether a word is, or begins with, an argument of the script."""
         return re.match(rf"\$({number}\b|\{{{number}\b)", self.resolve(word)) is not None
 
+    def is_foreign(self, text: str) -> bool:
+        """Tell whether a text has an argument of the script, or a variable made of these or of standard input."""
+        return bool(_names(text) & (_ARGUMENTS | self._foreign))
+
+    @cached_property
+    def _foreign(self) -> set[str]:
+        """The variables that the host has a say in."""
+        found: set[str] = set()
+        for word in self.words:
+            name, _, given = word.text.partition("=")
+            inner = [text for _, text in word.nested]
+            used = _names("\n".join([given, *inner]))
+            if given and (used & (_ARGUMENTS | found) or any(map(_INPUT.search, inner))):
+                found.add(name)
+        return found
+
     def compared(self, subject: str, pattern: str, number: int) -> str:
         """Return what a pattern says of an argument of the script, as of ``$2`` in ``"$1/$2"``; empty if nothing."""
         if pattern == "*":
@@ -140,19 +162,32 @@ class Program:
                     guards = following is not None and following.words in _WELL and following.joined in ways
                     yield Case(command.line, left, self.resolve(right), guards)
 
-    def ops(self, command: Command, depth: int = 0) -> frozenset[str]:
+    def ops(self, command: Command) -> frozenset[str]:
         """Return the operations at which a command may run, judged by who calls its function too."""
-        if not command.function or depth > 5:  # noqa: PLR2004 - functions may call each other
-            return command.ops
-        calls = self.calls(command.function)
-        return command.ops & frozenset().union(*(self.ops(call, depth + 1) for call in calls))
+        return command.ops & self._reached.get(command.function, frozenset())
 
-    def speaks(self, command: Command, depth: int = 0) -> bool:
+    def speaks(self, command: Command) -> bool:
         """Tell whether what a command writes comes to the host."""
-        if command.output or not command.function or depth > 5:  # noqa: PLR2004
-            return not command.output
-        return any(self.speaks(call, depth + 1) for call in self.calls(command.function))
+        return not command.output and self.is_heard(command.function)
 
-    def calls(self, function: str) -> list[Command]:
-        """Return the commands that call a function from elsewhere."""
-        return [each for each in self.commands if each.words[:1] == [function] and each.function != function]
+    def is_heard(self, function: str) -> bool:
+        """Tell whether what a function writes comes to the host, at some call of it."""
+        return _HEARD in self._reached.get(function, ())
+
+    @cached_property
+    def _reached(self) -> dict[str, frozenset[str]]:
+        """For each function, at which operations it runs, and whether it is heard; functions may call each other."""
+        calls = [each for each in self.commands if each.words[0] in self.functions]
+        reached = {"": ALL_OPS | {_HEARD}, **dict.fromkeys(self.functions, frozenset[str]())}
+        before: dict[str, frozenset[str]] = {}
+        while before != reached:
+            before = dict(reached)
+            for call in reversed(calls):  # most scripts define what they call before
+                heard = frozenset[str]() if call.output else {_HEARD}
+                reached[call.words[0]] |= reached[call.function] & (call.ops | heard)
+        return reached
+
+
+def _names(text: str) -> set[str]:
+    """Return the names of the variables in a text."""
+    return set(re.findall(r"\$\{?([A-Za-z_]\w*|[0-9@*])", text))

@@ -50,7 +50,8 @@ class Lexer:
     """
 
     def __init__(self, text: str, line: int = 1) -> None:
-        self._text, self._at, self._first = text, 0, line
+        self._text, self._at = text, 0
+        self._counted, self._lines = 0, line
         self._documents: list[tuple[str, bool]] = []
 
     def tokens(self) -> Iterator[Word | Operator]:
@@ -74,7 +75,9 @@ class Lexer:
 
     @property
     def _line(self) -> int:
-        return self._first + self._text.count("\n", 0, self._at)
+        self._lines += self._text.count("\n", self._counted, self._at)
+        self._counted = self._at
+        return self._lines
 
     def _skip_space(self) -> bool:
         """Go to the next token; tell whether there is one."""
@@ -86,8 +89,7 @@ class Lexer:
     def _skip_documents(self) -> None:
         for mark, tabs in self._documents:
             while self._at < len(self._text):
-                line, _, _ = self._text[self._at :].partition("\n")
-                self._at += len(line) + 1
+                line = self._until("\n", self._at)
                 if (line.lstrip("\t") if tabs else line) == mark:
                     break
         self._documents = []
