@@ -53,7 +53,8 @@ PAGES = {"edits": ("edit", EDITS), "actions": ("action", ACTIONS)}
 def table(rules: Mapping[str, Rule]) -> str:
     """Return what can be found."""
     head = "| code | severity | what | why | what to do |\n| --- | --- | --- | --- | --- |\n"
-    return head + "".join(_row(code, rule) for code, rule in rules.items()).replace("{path}", "PATH")
+    rows = "".join(_row(code, rule) for code, rule in rules.items())
+    return head + rows.replace("{path}", "PATH").replace("{processes}", "PROCESSES")
 
 
 def _row(code: str, rule: Rule) -> str:

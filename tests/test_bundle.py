@@ -254,6 +254,37 @@ def test_modules_beside_the_script_go_along(tmp_path: Path, bare: Path) -> None:
     assert "alone.py" not in inside(tmp_path / "made")
 
 
+def test_a_module_of_python_s_own_is_not_replaced(tmp_path: Path, bare: Path) -> None:
+    write(tmp_path / "secrets.py", "VALUE = 1\n")
+    write(tmp_path / "json.py", "raise SystemExit(9)\n")
+    write(tmp_path / "hook.py", HOOK.format(body="print(secrets.token_hex)", more="import json, secrets"))
+    result = invoke(tmp_path / "hook.py", "--python", bare, "--output", tmp_path / "daemon")
+    assert "; Python's own json, secrets instead of what lies beside it" in result.output
+    assert not {"json.py", "secrets.py"} & {*inside(tmp_path / "daemon")}
+    assert start(tmp_path / "daemon", "daemon", "reload", "begin", "-").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["_bundle", "__main__"])
+def test_names_that_the_bundle_needs_are_refused(name: str, tmp_path: Path) -> None:
+    path = write(tmp_path / f"{name}.py", "")
+    script = write(tmp_path / "hook.py", f"import {name}\n")
+    refused(invoke(script, "--python", sys.executable), f"{path} has a name that the bundle needs itself; rename it")
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "hook.py")
+    refused(invoke(tmp_path / "hook.py", "--output", tmp_path / "made"), "hook.py is no regular file")
+    script = write(tmp_path / "script.py", "import os\n")
+    refused(invoke(script, "--output", tmp_path / "hook.py"), "hook.py is no regular file")
+
+
+def test_a_script_that_is_nested_too_deeply_is_told_in_a_line(tmp_path: Path) -> None:
+    script = write(tmp_path / "hook.py", f"x = {' + '.join(['1'] * 9000)}\n")
+    refused(
+        invoke(script, "--output", tmp_path / "made", "--python", sys.executable), "is not Python: maximum recursion"
+    )
+
+
 def test_licences_go_along(tmp_path: Path, bare: Path) -> None:
     with zipfile.ZipFile(bundle(write(tmp_path / "hook.py", ""), bare)) as archive:
         texts = {name.split("/")[1]: archive.read(name) for name in archive.namelist() if name.startswith("licences/")}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,7 +74,7 @@ def test_a_refusal_is_status_1_of_the_command() -> None:
         (["qemu/migrate", "--timeout", "nan"], "nan s is no time to wait; give more than 0 and at most a day"),
         (["qemu/migrate", "--timeout", "0"], "0 s is no time to wait"),
         (["qemu/migrate", "--timeout", "inf"], "inf s is no time to wait"),
-        (["guest", "--object", "x"], "--object has no effect on guest; leave it out"),
+        (["guest", "--object", "x"], "--object has no effect on guest; name it in --document"),
         (["vm", "--extra", "x"], "--extra has no effect on vm"),
         (["network", "--property", "a=b"], "--property has no effect on network"),
         (["vm", "--driver", "lxc"], "--driver has no effect on vm"),
@@ -149,9 +152,9 @@ def test_a_diff_shows_only_what_differs() -> None:
 
 
 @pytest.mark.parametrize("name", LIFE_CYCLES)
-def test_every_life_cycle_can_be_played(name: str) -> None:
+def test_every_life_cycle_can_be_played(name: str, tmp_path: Path) -> None:
     options = ["--property", "pincpu=0-1"] if "--property" in LIFE_CYCLES[name].takes else []
-    shown = invoke("run", str(PIN), name, *options)
+    shown = invoke("run", str(script(tmp_path, "#!/bin/sh\nexit 0\n")), name, *options)
     assert shown.exit_code == 0, shown.output
     assert shown.output.count("exit status 0 after") > 3
 
@@ -215,9 +218,8 @@ def test_a_life_cycle_shows_when_what_was_called_and_changed() -> None:
     shown = invoke("run", str(PIN), "guest-migration").output
     assert '+  <vcpu cpuset="0-1" placement="static">2</vcpu>' in shown
     calls = re.findall(r"^ *[0-9]+ ms  (\S+) (?:web01|lan): exit status 0", shown, re.MULTILINE)
-    start = ["qemu/prepare", *["network/port-created"] * 2, "qemu/start", "qemu/started"]
-    stop = ["qemu/stopped", *["network/port-deleted"] * 2, "qemu/release"]
-    assert calls == [*start, "qemu/migrate", *start, *stop]
+    start = ["qemu/prepare", "qemu/start", "qemu/started"]
+    assert calls == [*start, "qemu/migrate", *start, "qemu/stopped", "qemu/release"]
 
 
 def test_a_life_cycle_that_a_script_stops(tmp_path: Path) -> None:
@@ -243,6 +245,84 @@ def test_a_vdsm_script_is_called_where_its_folder_tells(tmp_path: Path) -> None:
     path = script(tmp_path / "before_vm_start", "#!/bin/sh\nexit 0\n")
     shown = invoke("run", str(path), "vm").output
     assert shown.count("exit status 0") == 1
+
+
+def test_a_hook_is_called_where_it_has_handlers() -> None:
+    shown = invoke("run", str(PIN), "guest").output
+    assert "qemu/start web01: exit status 0" in shown
+    assert "network/port-created lan: no script" in shown
+    shown = invoke("run", str(PIN), "vm", "--property", "pincpu=0-1").output
+    assert shown.count(": exit status 0") == 1
+
+
+def test_a_hook_that_cannot_be_loaded_is_called_everywhere(tmp_path: Path) -> None:
+    path = script(tmp_path, "#!/usr/bin/python3 -I\nimport hooking\nhook = hooking.Hook()\nraise SystemExit\n")
+    assert "network/port-created lan: exit status 0" in invoke("run", str(path), "guest").output
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("qemu/prepair", "there is no hook point qemu/prepair; did you mean prepare"),
+        ("before_vm_strat", "did you mean before_vm_start"),
+        ("zzz", "there is no hook point zzz; see: hooking points"),
+    ],
+)
+def test_points_that_are_none(pattern: str, message: str) -> None:
+    shown = invoke("points", pattern)
+    assert (shown.exit_code, message in shown.output) == (2, True)
+
+
+def started(*arguments: str, out: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hooking", *arguments]
+    with open(out or os.devnull, "w", encoding="utf-8") as full:
+        return subprocess.run(
+            command,
+            stdout=full if out else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            check=False,
+            env={**os.environ, **environ},
+        )
+
+
+@pytest.mark.parametrize("arguments", [["points"], ["doctor", "--root", "{root}"], ["list", "--root", "{root}"]])
+def test_output_that_cannot_be_written_is_told_in_a_line(arguments: list[str], tmp_path: Path) -> None:
+    ended = started(*(argument.format(root=tmp_path) for argument in arguments), out="/dev/full")
+    message = "hooking: standard output cannot be written: No space left on device\n"
+    assert (ended.returncode, ended.stderr) == (1, message)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_a_terminal_may_lack_characters(encoding: str, tmp_path: Path) -> None:
+    assert started("check", "--help", PYTHONIOENCODING=encoding).returncode == 0
+    path = script(tmp_path, "#!/bin/sh\necho \u65e5\n", "\u65e5\u672c")
+    ended = started("run", str(path), "qemu/start", PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False)
+
+
+def fail(error: OSError) -> Callable[..., None]:
+    def run(**_: str) -> None:
+        raise error
+
+    return run
+
+
+def test_what_goes_wrong_with_output_only_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", io.StringIO())
+        patch.setattr("hooking.cli.command.hooking", fail(FileNotFoundError(2, "none", "x")))
+        with pytest.raises(FileNotFoundError):
+            cli.main()
+    monkeypatch.setattr("hooking.cli.command.hooking", fail(OSError(28, "No space")))
+    with (tmp_path / "out").open("w") as out, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+    assert caught.value.code == 1
+    assert "standard output cannot be written: No space" in capfd.readouterr().err
 
 
 def test_a_life_cycle_ends_where_vdsm_gives_up(tmp_path: Path) -> None:

@@ -127,6 +127,9 @@ def test_a_dry_run_changes_nothing(root: Path) -> None:
     assert "50-pincpu would be written" in done(install(root, PIN, "--dry-run"))
     assert everything(root) == before
     done(install(root, PIN))
+    write(root / QEMU / "50-pincpu", "changed")
+    refused(invoke("uninstall", "pincpu", "--root", root, "--dry-run"), "was changed since it was installed")
+    done(install(root, PIN, "--force"))
     before = everything(root)
     assert "50-pincpu would be removed" in done(install(root, PIN, "--dry-run", "--priority", "7"))
     assert "50-pincpu would be removed" in done(invoke("uninstall", "pincpu", "--root", root, "--dry-run"))
@@ -170,6 +173,7 @@ def test_installing_again_replaces_and_removes_what_is_not_said_any_more(root: P
         ("#!/opt/venv/bin/python3.11", "#!/usr/bin/python3 -I"),
         ("#!/usr/bin/python3 -u", "#!/usr/bin/python3 -Iu"),
         ("#!/usr/bin/python3 -E", "#!/usr/bin/python3 -E"),
+        ("#!/usr/bin/python3.11 -IB", "#!/usr/bin/python3.11 -IB"),
         ("#!/usr/bin/env -S python3 -sI", "#!/usr/bin/python3 -sI"),
     ],
 )
@@ -178,8 +182,10 @@ def test_the_first_line_names_a_python_that_the_host_may_start(
 ) -> None:
     text = '"""A hook."""\nimport sys\n'
     script = write(tmp_path / "hook.py", f"{first}\n{text}" if first else text)
-    done(install(root, script, "--point", "qemu"))
+    said = done(install(root, script, "--point", "qemu"))
     assert (root / QEMU / "50-hook").read_text() == f"{then}\n{text}"
+    is_replaced = first.split()[:1] not in ([], then.split()[:1])
+    assert (f"hook: its first line is replaced: {first} by {then}" in said) == is_replaced
     done(install(root, script, "--point", "qemu", "--python", "/usr/bin/python3.9"))
     assert (root / QEMU / "50-hook").read_text().startswith("#!/usr/bin/python3.9 -")
 
@@ -366,13 +372,18 @@ def live(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_on_a_host_the_python_has_to_have_the_package(live: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scripts, "PYTHON", "/usr/bin/nothing-like-that")
-    refused(install(live, PIN), "/usr/bin/nothing-like-that has no libvirt-hooking; install it there", 2)
+    (live / VDSM).parent.mkdir(parents=True)
+    monkeypatch.setattr(scripts, "has_package", lambda _: False)
+    refused(install(live, PIN), "/usr/bin/python3 has no libvirt-hooking; install it there", 2)
+    monkeypatch.undo()
+    monkeypatch.setattr(Tree, "is_live", property(lambda tree: True))
+    monkeypatch.setattr(installation_commands, "_require_root", lambda *_, **__: None)
     python = os.path.realpath(sys.executable)
     monkeypatch.setattr(scripts, "PROGRAM_FOLDERS", (os.path.dirname(python),))
     monkeypatch.setattr(scripts, "PYTHON", sys.executable)
     done(install(live, PIN))
     assert (live / QEMU / "50-pincpu").read_text().startswith(f"#!{sys.executable} -I\n")
+    assert (live / VDSM / "50_pincpu").exists()
     (live / VDSM / "50_pincpu").unlink()
     assert "-" in done(invoke("list", "--root", live))
 
@@ -382,6 +393,19 @@ def test_the_host_s_interpreter_is_resolved(live: Path, tmp_path: Path) -> None:
     script = write(tmp_path / "hook", f"#!{tmp_path}/sh\nexit 0\n")
     done(install(live, script, "--point", "qemu"))
     (tmp_path / "sh").unlink()
+    (tmp_path / "sh").symlink_to(write(tmp_path / "bin-sh", SHELL))
+    profiles = live / "sys/kernel/security/apparmor/profiles"
+    profiles.parent.mkdir(parents=True)
+    profiles.write_text("virtqemud (enforce)\n")
+    refused(install(live, script, "--point", "qemu"), "does not lie in /usr/bin", 2)
+    profiles.write_text("cupsd (enforce)\n")
+    warned = (
+        f"{tmp_path}/sh does not lie in /usr/bin, and AppArmor lets libvirt start nothing else; it does not confine"
+    )
+    assert warned in done(install(live, script, "--point", "qemu"))
+    profiles.unlink()
+    assert warned in done(install(live, script, "--point", "qemu"))
+    profiles.mkdir()
     refused(install(live, script, "--point", "qemu"), "does not lie in /usr/bin", 2)
 
 
@@ -406,6 +430,7 @@ def test_the_daemons_that_see_the_folder_are_reloaded(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[tuple[int, int]] = []
+    (root / "etc/libvirt/hooks/qemu").unlink()
     for number, name in enumerate(("libvirtd", "virtqemud", "virtlxcd", "virtlogd"), 10):
         plant_daemon(root, number, name)
     plant_daemon(root, 20, "libvirtd", sees=tmp_path)
@@ -421,6 +446,125 @@ def test_the_daemons_that_see_the_folder_are_reloaded(
     assert len(sent) == 2
     done(install(root, script, "--point", "daemon", "--reload"))
     assert [number for number, _ in sent[2:]] == [10, 11, 12]
+
+
+def doctor(root: Path) -> set[str]:
+    rows = json.loads(invoke("doctor", "--root", root, "--json").stdout)["findings"]
+    return {row["code"] for row in rows if row["code"].startswith("D")}
+
+
+def test_a_daemon_that_knows_of_a_script_needs_no_reload_for_another(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "run").mkdir()
+    (root / "etc/libvirt/hooks/qemu").unlink()
+    plant_daemon(root, 10, "libvirtd", start=900)
+    script = write(tmp_path / "hook", SHELL)
+    monkeypatch.setattr(os, "kill", lambda *_: None)
+    assert "hooking reload" in done(install(root, script, "--point", "qemu"))
+    assert doctor(root) == {"D103"}
+    done(invoke("reload", "--root", root))
+    for text in "#1\n", "#2\n":
+        write(script, SHELL + text)
+        assert "hooking reload" not in done(install(root, script, "--point", "qemu"))
+        assert doctor(root) == set()
+    assert "hooking reload" in done(install(root, script, "--point", "qemu", "--point", "lxc", "--dry-run"))
+
+
+def test_a_script_that_failed_is_known_to_the_daemon(root: Path) -> None:
+    plant_daemon(root, 10, "libvirtd")
+    assert doctor(root) == {"D103"}
+    log = root / "var/log/libvirt/libvirtd.log"
+    log.parent.mkdir(parents=True)
+    text = "(LC_ALL=C /etc/libvirt/hooks/qemu web01 prepare begin -) status 3"
+    for year, known in ("1999", False), ("2999", True):
+        head = f"{year}-11-21 01:38:00.202+0000: 77: error : "
+        log.write_text(f"{head}virCommandWait:1 : {text}\n{head}virRunScript:1 : {text}\n")
+        assert (doctor(root) == set()) == known
+
+
+def test_what_is_installed_counts_also_if_nobody_can_be_told(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    plant_daemon(root, 10, "libvirtd")
+    sent: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda process, _: sent.append(process))
+    script = write(tmp_path / "hook", SHELL)
+    for command, *given in (
+        (install_command, str(script), "--point", "qemu", "--reload"),
+        (uninstall_command, "hook"),
+    ):
+        with open("/dev/full", "w", encoding="utf-8") as full, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", full)
+            with pytest.raises(SystemExit) as caught:
+                command.main([*given, "--root", str(root)])
+        assert caught.value.code == 0
+        assert "done, but standard output cannot be written: No space left on device" in capfd.readouterr().err
+        assert (root / QEMU / "50-hook").exists() == (command is install_command)
+    assert sent == [10]
+
+
+def test_a_hook_on_a_host_without_vdsm_is_put_into_libvirt_s_folders_alone(
+    live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scripts, "_choose_python", lambda *_, **__: sys.executable)
+    text = HOOK.format(points='"before_vm_start"', body=BODY)
+    said = done(install(live, write(tmp_path / "a.py", text)))
+    assert "its handlers for VDSM are left out, as VDSM is not on this host; --point puts them there" in said
+    assert (live / QEMU / "50-a").exists()
+    assert not (live / "usr").exists()
+    of_qemu = "import hooking\nhook = hooking.Hook()\n@hook.qemu('migrate')\ndef handle(domain, context):\n    pass\n"
+    assert "left out" not in done(install(live, write(tmp_path / "d.py", of_qemu), "--priority", "60"))
+    of_vdsm = write(
+        tmp_path / "b.py", text.replace("hook.qemu", "hook.vdsm").replace('"reconnect"', '"before_vm_pause"')
+    )
+    lines = [
+        line for line in of_vdsm.read_text().splitlines() if not line.startswith(("@hook.n", "@hook.d", "@hook.b"))
+    ]
+    write(of_vdsm, "\n".join(lines))
+    refused(install(live, of_vdsm), "all its handlers are for VDSM, which is not on this host", 2)
+    done(install(live, of_vdsm, "--point", "before_vm_start"))
+    said = done(install(live, write(tmp_path / "c.py", text)))
+    assert "left out" not in said
+
+
+def test_what_is_no_file_is_not_waited_for(root: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "hook.py", 0o600)
+    refused(install(root, tmp_path / "hook.py", "--point", "qemu"), "hook.py is no regular file, so it is no script", 2)
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(2**27)
+    refused(install(root, tmp_path / "large", "--point", "qemu"), "large has more than 64 MiB", 2)
+
+
+def test_a_script_that_is_nested_too_deeply_has_no_hook(root: Path, tmp_path: Path) -> None:
+    script = write(tmp_path / "hook.py", f"x = {' + '.join(['1'] * 9000)}\n")
+    refused(install(root, script), "has no hook = hooking.Hook()", 2)
+
+
+def test_a_comment_needs_no_package(live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scripts, "has_package", lambda _: False)
+    script = write(tmp_path / "hook.py", "#!/usr/bin/python3 -I\n# without import hooking\n")
+    done(install(live, script, "--point", "qemu"))
+
+
+def test_installed_files_that_do_not_run_are_listed_and_changed_ones_found(root: Path) -> None:
+    done(install(root, PIN))
+    assert "does not run" not in invoke("list", "--root", root).output
+    assert "D212" not in doctor(root)
+    (root / QEMU / "50-pincpu").chmod(0o644)
+    (root / VDSM / "50_pincpu").unlink()
+    said = invoke("list", "--root", root).output
+    assert f"/{QEMU}/50-pincpu is not executable, so it does not run" in said
+    assert f"/{VDSM}/50_pincpu is gone, so it does not run" in said
+    write(root / QEMU / "50-pincpu", SHELL)
+    assert "D212" in doctor(root)
+    write(root / "var/lib/libvirt-hooking/pincpu.json", "x", 0o600)
+    assert "D212" not in doctor(root)
+
+
+def test_a_host_without_scripts_has_no_hooks(root: Path) -> None:
+    (root / "etc/libvirt/hooks/qemu").unlink()
+    assert done(invoke("list", "--root", root)) == "no hooks\n"
 
 
 def test_the_list_has_what_the_hosts_run_in_their_order(root: Path) -> None:

@@ -10,6 +10,7 @@ import click
 import hooking
 from hooking import _process
 from hooking.cli.bundling import bundle as make, is_bundle
+from hooking.cli.host_files import read_regular
 from hooking.cli.options import WrongUseError
 from hooking.cli.scripts import PYTHON
 from hooking.exceptions import HookError, printable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from hooking.cli.bundling import Bundle
 
 
-@click.command()
+@click.command(short_help="Make one file of a hook and this package.")
 @click.argument("script", metavar="SCRIPT", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--output",
@@ -58,7 +59,7 @@ def bundle(script: Path, output: Path | None, python: str, compiler: str | None)
 
 
 def _refuse_other(target: Path) -> None:
-    if target.exists() and not is_bundle(target.read_bytes()):
+    if target.exists() and not is_bundle(read_regular(target)):
         raise HookError(f"{target} is there already, and no bundle; name another file with --output")
 
 
@@ -72,4 +73,6 @@ def _write(target: Path, data: bytes) -> None:
 def _told(target: Path, made: Bundle) -> str:
     inside = ", ".join([f"hooking {hooking.__version__}", "defusedxml", *made.own])
     needs = f"; the host has to have {', '.join(made.absent)}" if made.absent else ""
-    return f"{target} written: {len(made.data) >> 10} KiB for Python {made.version}, with {inside}{needs}"
+    left_out = f"; Python's own {', '.join(made.left_out)} instead of what lies beside it" if made.left_out else ""
+    size = len(made.data) >> 10
+    return f"{target} written: {size} KiB for Python {made.version}, with {inside}{needs}{left_out}"

@@ -22,6 +22,7 @@ import defusedxml
 
 import hooking
 from hooking._process import BUNDLE
+from hooking.cli.host_files import read_regular
 from hooking.exceptions import HookError
 from hooking.testing.executable import interpreter_of
 
@@ -70,12 +71,14 @@ class Bundle:
         data: The file.
         version: Of the Python that its bytecode is for; others compile the sources at each start.
         own: The modules and packages that the script has beside it.
+        left_out: Those that are named like one of Python's own, which is taken instead.
         absent: The modules that are neither inside nor Python's own, so the host has to have them.
     """
 
     data: bytes
     version: str
     own: list[str]
+    left_out: list[str]
     absent: list[str]
 
 
@@ -96,7 +99,9 @@ def bundle(script: Path, python: str, compiler: str) -> Bundle:
             f"{python} cannot start a script; give the interpreter's path on the hosts, as /usr/bin/python3"
         )
     sources = {"__main__.py": _script(script)}
-    imported = _add_own(script, sources)
+    beside = sorted({path.stem for path in script.parent.iterdir() if path.stem.isidentifier()} - {"__main__"})
+    of_python = {*beside} - {*_probe(compiler, beside)[1]}
+    imported = _add_own(script, sources, leave_out=_NAMES | of_python)
     own = sorted({name.split("/")[0].removesuffix(".py") for name in sources} - {"__main__"})
     version, absent = _probe(compiler, sorted(imported - {*own, *_NAMES, "__main__"}))
     for package in _PACKAGES.values():
@@ -104,7 +109,8 @@ def bundle(script: Path, python: str, compiler: str) -> Bundle:
     sources[f"{BUNDLE}.py"] = _START
     licences = {name: data for distribution in _PACKAGES for name, data in _licences(distribution)}
     data = _archive({**sources, **_compiled(compiler, sources), **licences}, line)
-    return Bundle(data, version, own, absent)
+    left_out = sorted(name for name in imported & of_python if any(_beside(script.parent, name)))
+    return Bundle(data, version, own, left_out, absent)
 
 
 def is_bundle(data: bytes) -> bool:
@@ -126,7 +132,7 @@ def source_of(data: bytes) -> bytes:
 
 
 def _script(path: Path) -> bytes:
-    data = path.read_bytes()
+    data = read_regular(path)
     if is_bundle(data):
         raise HookError(f"{path} is a bundle already; give the script that it was made of")
     if path.suffix != ".py" and not interpreter_of(path):
@@ -134,7 +140,7 @@ def _script(path: Path) -> bytes:
     return data
 
 
-def _add_own(script: Path, sources: dict[str, bytes]) -> set[str]:
+def _add_own(script: Path, sources: dict[str, bytes], leave_out: set[str]) -> set[str]:
     """Add the modules and packages beside the script that it imports, and return the names of all that is imported."""
     found: set[str] = set()
     waiting = [("__main__.py", sources["__main__.py"])]
@@ -142,7 +148,7 @@ def _add_own(script: Path, sources: dict[str, bytes]) -> set[str]:
         name, data = waiting.pop()
         new = _imported(script if name == "__main__.py" else script.parent / name, data) - found
         found |= new
-        added = {file: text for module in new - _NAMES for file, text in _beside(script.parent, module)}
+        added = {file: text for module in new - leave_out for file, text in _beside(script.parent, module)}
         sources.update(added)
         waiting += added.items()
     return found
@@ -152,7 +158,7 @@ def _imported(path: Path, data: bytes) -> set[str]:
     """Return the first words of the names of all modules that a source imports, but those of its own package."""
     try:
         nodes = list(ast.walk(ast.parse(data)))
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError) as error:
         raise HookError(f"{path} is not Python: {error}") from error
     imports = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     imports += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
@@ -161,10 +167,13 @@ def _imported(path: Path, data: bytes) -> set[str]:
 
 def _beside(folder: Path, name: str) -> Iterator[tuple[str, bytes]]:
     """Yield the module ``name`` of a folder, or all modules of the package."""
+    path = folder / f"{name}.py"
+    if name in {BUNDLE, "__main__"} and path.is_file():
+        raise HookError(f"{path} has a name that the bundle needs itself; rename it")
     if (folder / name / "__init__.py").is_file():
         yield from _modules(folder / name)
-    elif (folder / f"{name}.py").is_file():
-        yield f"{name}.py", (folder / f"{name}.py").read_bytes()
+    elif path.is_file():
+        yield f"{name}.py", path.read_bytes()
 
 
 def _modules(package: Path, leave_out: Iterable[str] = ()) -> Iterator[tuple[str, bytes]]:

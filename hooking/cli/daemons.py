@@ -32,7 +32,7 @@ SPLIT = {
 NAMES = frozenset(("libvirtd", "virtproxyd", *SPLIT.values()))
 
 _RELOADS = "/run/libvirt-hooking-reloads"
-_START = 19  # what proc(5) counts as 22, less the two before the state, which may hold spaces, and from 0
+_PARENT, _START = 1, 19  # proc(5): 4 and 22, less the two before the state, which may hold spaces, and from 0
 _SECONDS = 10.0
 
 
@@ -45,18 +45,18 @@ class Daemon:
         name: Its name, as in ``virtqemud``.
         user: The number of the user whose session it serves; 0 for the system's.
         started: When it was started, by the clock.
-        sees: Whether the host's folder of hooks is its own; in a container it is another.
+        sees: Whether the host's folder of hooks is its own; in a container it is another. `None` if only root can tell.
     """
 
     process: int
     name: str
     user: int
     started: float
-    sees: bool
+    sees: bool | None
 
     def runs(self, driver: str) -> bool:
         """Tell whether it runs the scripts of ``driver``."""
-        return self.sees and (driver == "daemon" or self.name in {"libvirtd", SPLIT[driver]})
+        return self.sees is not False and (driver == "daemon" or self.name in {"libvirtd", SPLIT[driver]})
 
     def __str__(self) -> str:
         user = f", user {self.user}" if self.user else ""
@@ -82,14 +82,23 @@ def reload(tree: Tree, daemon: Daemon) -> None:
     """Let a daemon look again for scripts, and note when that was.
 
     Raises:
-        OSError: It has ended, or is not ours.
+        HookError: It is not ours.
+        OSError: It has ended.
     """
     now = time.time()
-    os.kill(daemon.process, signal.SIGHUP)
+    try:
+        os.kill(daemon.process, signal.SIGHUP)
+    except PermissionError as error:
+        raise HookError(f"{daemon} is not yours; become root") from error
+    note_look(tree, daemon, now)
+
+
+def note_look(tree: Tree, daemon: Daemon, when: float) -> None:
+    """Remember that a daemon knows of the scripts that were there at this time."""
     with contextlib.suppress(HookError):  # then last_look knows less, and that is all
         folder = RunFolder(tree.at(_RELOADS))
         with folder.lock(_key(daemon)):
-            folder.write(_key(daemon), now)
+            folder.write(_key(daemon), when)
 
 
 def ask(*command: str) -> str:
@@ -102,25 +111,42 @@ def ask(*command: str) -> str:
     return ended.stdout.decode("utf-8", "replace")
 
 
+def children(tree: Tree) -> dict[int, list[tuple[int, float]]]:
+    """Return the children of each process that has some, and when each was started."""
+    boot = _boot_time(tree)
+    found: dict[int, list[tuple[int, float]]] = {}
+    for process in Path(tree.at("/proc")).glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):  # it has just ended
+            parent, started = _parent_and_start(process, boot)
+            found.setdefault(parent, []).append((int(process.name), started))
+    return found
+
+
+def _parent_and_start(process: Path, boot: float) -> tuple[int, float]:
+    words = (process / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return int(words[_PARENT]), boot + int(words[_START]) / os.sysconf("SC_CLK_TCK")
+
+
 def _daemon(process: Path, tree: Tree, boot: float) -> Daemon | None:
     try:
         name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
         if name not in NAMES:
             return None
         user = (process / "status").read_text(encoding="utf-8").partition("\nUid:")[2].split()[0]
-        start = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[_START]
-        started = boot + int(start) / os.sysconf("SC_CLK_TCK")
+        _, started = _parent_and_start(process, boot)
         return Daemon(int(process.name), name, int(user), started, _sees(process, tree))
     except (OSError, IndexError):  # it has just ended
         return None
 
 
-def _sees(process: Path, tree: Tree) -> bool:
+def _sees(process: Path, tree: Tree) -> bool | None:
     """Tell whether a process sees the host's folder of hooks, or, if there is none, the nearest folder above it."""
     folder = [path for path in lineage(HOOKS) if os.path.isdir(tree.at(path))][-1]
     try:
         return os.path.samefile(f"{process}/root{folder}", tree.at(folder))
-    except OSError:  # it belongs to somebody else, or has no such folder
+    except PermissionError:
+        return None
+    except OSError:  # it has no such folder
         return False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,15 @@ from hooking import _process
 from hooking.exceptions import HookError
 from hooking.testing import private_folder
 
-_OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+_MOST_LINKS = 40  # as in Linux
+
+_LARGEST = 64 * 2**20
 
 NO_FILE = "no regular file"
 """The checksum of a link, a folder, and whatever else has none."""
@@ -37,8 +46,45 @@ class Tree:
         return str(self.root) == "/"
 
     def at(self, path: str) -> str:
-        """Return where ``path`` lies on this machine."""
-        return os.path.join(self.root, path.lstrip("/"))
+        """Return where ``path`` lies on this machine; links to folders of an image lead into the image."""
+        place = os.path.join(self.root, path.lstrip("/"))
+        if self.is_live:
+            return place
+        return os.path.join(self.resolve(os.path.dirname(place)), os.path.basename(place))
+
+    def way(self, place: str) -> Iterator[str]:
+        """Yield the root, each folder on the way to ``place`` through all links, and what is there, if anything.
+
+        Args:
+            place: A path on this machine below the root. Links lead where they do on the host.
+        """
+        root = here = str(self.root)
+        names, links = os.path.relpath(place, root).split("/")[::-1], 0
+        yield root
+        while names:
+            name = names.pop()
+            step = os.path.join(here, name)
+            if name == "..":
+                here = os.path.dirname(here) if here != root else root
+            elif os.path.islink(step) and links < _MOST_LINKS:
+                target, links = os.readlink(step), links + 1
+                here = root if target.startswith("/") else here
+                names += target.split("/")[::-1]
+            elif name not in {"", "."}:
+                here = step
+                yield here
+
+    def resolve(self, place: str) -> str:
+        """Return where the links on the way to ``place`` lead: a path on this machine, too."""
+        return [*self.way(place)][-1]
+
+    def status(self, place: str) -> os.stat_result | None:
+        """Return what is known of the file or folder to which ``place`` leads; `None` if there is none to be seen."""
+        try:
+            found = os.lstat(self.resolve(place))
+        except OSError:
+            return None
+        return None if stat.S_ISLNK(found.st_mode) else found
 
     def missing(self, folder: str) -> list[str]:
         """Return which of ``folder`` and the folders above it are not there, the highest first.
@@ -94,9 +140,11 @@ class Tree:
         if not stat.S_ISDIR(found.st_mode):
             raise HookError(f"{place} is no folder, and links are not followed; see what it is, and move it away")
         if found.st_uid not in (0, os.geteuid()):
-            raise HookError(f"{place} belongs to user {found.st_uid}, who could change hooks; do: chown root {place}")
-        if found.st_mode & _OTHERS_CAN_WRITE:
-            raise HookError(f"others can write to {place}, and change hooks; do: chmod go-w {place}")
+            raise HookError(
+                f"{place} belongs to user {found.st_uid}, who could change hooks; do: chown root {quoted(place)}"
+            )
+        if found.st_mode & OTHERS_CAN_WRITE:
+            raise HookError(f"others can write to {place}, and change hooks; do: chmod go-w {quoted(place)}")
         return True
 
 
@@ -105,6 +153,30 @@ def lineage(folder: str) -> list[str]:
     return [str(path) for path in (*reversed(Path(folder).parents), Path(folder))]
 
 
+def quoted(path: str) -> str:
+    """Return a path as a word for a shell; one that cannot be printed as Bash and ksh read it."""
+    if path.isprintable():
+        return shlex.quote(path)
+    plain = set(range(0x20, 0x7F)) - set(b"'\\")
+    return "$'" + "".join(chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in os.fsencode(path)) + "'"
+
+
 def checksum(data: bytes) -> str:
     """Return the SHA-256 of ``data``."""
     return hashlib.sha256(data).hexdigest()
+
+
+def read_regular(path: str | os.PathLike[str]) -> bytes:
+    """Return the content of a regular file; what is none is not waited for.
+
+    Raises:
+        HookError: It is something else, or too large for a script.
+        OSError: It cannot be read.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise HookError(f"{path} is no regular file, so it is no script")
+        if found.st_size > _LARGEST:
+            raise HookError(f"{path} has more than {_LARGEST >> 20} MiB, so it is no script")
+        return file.read(_LARGEST)

@@ -115,10 +115,19 @@ def uninstall(tree: Tree, manifest: Manifest, *, force: bool) -> None:
         HookError: A file was changed since it was installed.
         OSError: Something cannot be removed.
     """
+    refuse_removal(tree, manifest, force=force)
+    _remove(tree, manifest)
+
+
+def refuse_removal(tree: Tree, manifest: Manifest, *, force: bool) -> None:
+    """Refuse what `uninstall` would not remove.
+
+    Raises:
+        HookError: A file was changed since it was installed, or its folder is not safe.
+    """
     for path in manifest.files:
         tree.missing(os.path.dirname(path))
     _refuse_changed(tree, manifest.files, force=force)
-    _remove(tree, manifest)
 
 
 def _refuse_changed(tree: Tree, files: dict[str, list[str]], *, force: bool) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from hooking.cli import daemons, installation, listing, options
+from hooking.cli import daemons, give_up_output, installation, listing, options
+from hooking.cli.diagnosis.host import look
+from hooking.cli.diagnosis.processes import is_aware
 from hooking.cli.manifests import FOLDER, Manifests
 from hooking.cli.options import WrongUseError
 from hooking.cli.scripts import read_script
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from hooking.cli.daemons import Daemon
+    from hooking.cli.diagnosis.host import Host
     from hooking.cli.host_files import Tree
     from hooking.cli.manifests import Manifest
     from hooking.cli.scripts import Script
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 
 
-@click.command()
+@click.command(short_help="Put a hook where the hosts call it.")
 @click.argument("path", metavar="SCRIPT", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--point", "names", multiple=True, metavar="POINT", help="Where it is called; several are fine.")
 @click.option("--priority", type=click.IntRange(0, 99), default=50, show_default=True, help="Lower ones run first.")
@@ -59,7 +63,7 @@ def install(  # noqa: PLR0913, PLR0917 - options
 
     POINT is DRIVER/OPERATION or DRIVER for libvirt, which calls a script at every operation of a driver, or a hook
     point of VDSM (before_vm_start). Without it, the script's own handlers tell. A script in Python gets the first line
-    that it needs. Before the hosts see it, it is started as they do, for a guest that nobody has; it has to succeed.
+    that it needs. Before the hosts see it, it is started as they do, for a made-up guest; it has to succeed.
     What is there already and not from here is left alone; installing a hook again replaces it.
 
     \b
@@ -68,7 +72,8 @@ def install(  # noqa: PLR0913, PLR0917 - options
         hooking install check.sh --point qemu --point before_vm_start --priority 10
         hooking install pin.py --root debian/my-package
 
-    Exit status: 0 if it is installed, 1 if that failed and all is as before, 2 if the command was used wrongly.
+    Exit status: 0 if it is installed, 1 if that failed and all is as before (if it was interrupted at its very end, it
+    may be installed: see hooking list), 2 if the command was used wrongly.
     """  # noqa: D301 - click wants the backspace itself
     _require_root(tree, dry_run=dry_run)
     script = _read(path, names, name, python, tree)
@@ -77,23 +82,31 @@ def install(  # noqa: PLR0913, PLR0917 - options
         with contextlib.nullcontext(tree.missing(FOLDER)) if dry_run else manifests.lock() as made:
             planned = installation.plan(tree, script, priority, manifests.load(), made, force=force)
             same = {file for file, sums in planned.after.files.items() if tree.checksum(file) in sums}
+            host = look(tree)
+            drivers = {place.label for place in planned.files.values() if place.host == "libvirt"}
+            serving = [daemon for daemon in host.daemons if any(map(daemon.runs, drivers))]
+            unaware = [daemon for daemon in serving if not _is_aware(host, daemon, drivers)]
+            aware = [daemon for daemon in serving if _is_aware(host, daemon, {*drivers, *host.scripts})]
             if not dry_run:
                 installation.install(tree, script, planned)
+                for daemon in aware:  # else the new file would look like a first one
+                    daemons.note_look(tree, daemon, time.time())
         would = "would be " if dry_run else ""
+        said = [f"{script.name}: {remark}" for remark in script.remarks]
         for file in planned.files:
             done = "unchanged" if file in same else f"{would}written"
-            _say(f"{tree.at(file)} {done}, sha256 {planned.after.files[file][0]}")
-        for file in planned.obsolete:
-            _say(f"{tree.at(file)} {would}removed")
-        drivers = {place.label for place in planned.files.values() if place.host == "libvirt"}
-        found = [daemon for daemon in daemons.running(tree) if any(map(daemon.runs, drivers))]
-        if found and not reloads:
-            named = ", ".join(daemon.name for daemon in found)
-            _say(f"the first script of a driver counts when the daemon is reloaded ({named}): hooking reload")
-        _reload(tree, found if reloads else [], dry_run=dry_run)
+            said.append(f"{tree.at(file)} {done}, sha256 {planned.after.files[file][0]}")
+        said += [f"{tree.at(file)} {would}removed" for file in planned.obsolete]
+        if unaware and not reloads:
+            named = ", ".join(daemon.name for daemon in unaware)
+            said.append(f"the first script of a driver counts when the daemon is reloaded ({named}): hooking reload")
+        try:
+            said += _reload(tree, serving if reloads else [], dry_run=dry_run)
+        finally:
+            _say(said)
 
 
-@click.command()
+@click.command(short_help="Let libvirt look for scripts again.")
 @_DRY_RUN
 @options.root
 def reload(tree: Tree, *, dry_run: bool) -> None:
@@ -105,13 +118,13 @@ def reload(tree: Tree, *, dry_run: bool) -> None:
     Exit status: 0 if it was sent, 1 if there is no daemon or it is not yours, 2 if the command was used wrongly.
     """
     with _told():
-        found = [daemon for daemon in daemons.running(tree) if daemon.sees]
+        found = [daemon for daemon in daemons.running(tree) if daemon.sees is not False]
         if not found:
             raise HookError("no libvirt daemon runs that sees this host's hooks; one that is started looks for them")
-        _reload(tree, found, dry_run=dry_run)
+        _say(_reload(tree, found, dry_run=dry_run))
 
 
-@click.command()
+@click.command(short_help="Remove an installed hook.")
 @click.argument("name", metavar="HOOK")
 @_DRY_RUN
 @click.option("--force", is_flag=True, help="Remove files that were changed since they were installed.")
@@ -126,30 +139,40 @@ def uninstall(name: str, tree: Tree, *, dry_run: bool, force: bool) -> None:
     _require_root(tree, dry_run=dry_run)
     with _told():
         manifest = _find(tree, name)
-        if not dry_run:
+        if dry_run:
+            installation.refuse_removal(tree, manifest, force=force)
+        else:
             with Manifests(tree).lock():
                 manifest = _find(tree, name)
                 installation.uninstall(tree, manifest, force=force)
-        for file in manifest.files:
-            _say(f"{tree.at(file)} {'would be ' if dry_run else ''}removed")
+        _say([f"{tree.at(file)} {'would be ' if dry_run else ''}removed" for file in manifest.files])
 
 
-@click.command("list")
+@click.command("list", short_help="Show which scripts the hosts run.")
 @click.argument("pattern", default="")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @options.root
 def list_(pattern: str, tree: Tree, *, as_json: bool) -> None:
     """Show which scripts the hosts run, in their order, with checksum and owner, and which hook each belongs to.
 
-    PATTERN: show only libvirt drivers and hook points of VDSM whose name has this in it. Standard error has what the
-    libvirt daemons log about scripts that they do not run.
+    PATTERN: show only libvirt drivers and hook points of VDSM whose name has this in it. Standard error has which
+    installed files do not run, and what the libvirt daemons log about scripts that they do not run.
+
+    Exit status: 0 if they are shown, 1 if they cannot be read, 2 if the command was used wrongly.
     """
     with _told():
-        rows = [asdict(row) for row in listing.listed(tree, _known(tree)) if pattern in row.point]
+        known = _known(tree)
+        rows = [asdict(row) for row in listing.listed(tree, known) if pattern in row.point]
+        for path in listing.idle(tree, known):
+            why = "not executable" if os.path.lexists(tree.at(path)) else "gone"
+            click.echo(printable(f"{path} is {why}, so it does not run", keep=""), err=True)
         for warning in listing.warnings(tree):
             click.echo(printable(warning, keep=""), err=True)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        click.echo("no hooks")
         return
     table = Table("point", "script", "owner", "sha256", "hook", box=None, header_style="bold")
     for row in rows:
@@ -197,13 +220,21 @@ def _find(tree: Tree, name: str) -> Manifest:
     return known[name]
 
 
-def _reload(tree: Tree, found: list[Daemon], *, dry_run: bool) -> None:
-    """Let daemons look again for scripts."""
-    for daemon in found:
-        if not dry_run:
-            daemons.reload(tree, daemon)
-        _say(f"{daemon} {'would be ' if dry_run else ''}reloaded")
+def _is_aware(host: Host, daemon: Daemon, drivers: set[str]) -> bool:
+    return all(is_aware(host, daemon, driver) for driver in drivers if daemon.runs(driver))
 
 
-def _say(text: str) -> None:
-    click.echo(printable(text, keep=""))
+def _reload(tree: Tree, found: list[Daemon], *, dry_run: bool) -> list[str]:
+    """Let daemons look again for scripts, and return what to say of it."""
+    for daemon in found if not dry_run else []:
+        daemons.reload(tree, daemon)
+    return [f"{daemon} {'would be ' if dry_run else ''}reloaded" for daemon in found]
+
+
+def _say(lines: list[str]) -> None:
+    """Say what was done: it is done, too, if nobody can be told."""
+    try:
+        for line in lines:
+            click.echo(printable(line, keep=""))
+    except OSError as error:
+        give_up_output(f"done, but standard output cannot be written: {error.strerror}")

@@ -42,6 +42,17 @@ class Listed:
     changed: bool
 
 
+def idle(tree: Tree, known: dict[str, Manifest]) -> list[str]:
+    """Return the installed files that no host runs: they are not executable any more, or gone.
+
+    Args:
+        tree: The host.
+        known: What is installed.
+    """
+    run = {script for _, script in scripts(tree)}
+    return [path for manifest in known.values() for path in manifest.files if tree.at(path) not in run]
+
+
 def listed(tree: Tree, known: dict[str, Manifest]) -> list[Listed]:
     """Return the scripts that the hosts run, in the order in which they do.
 
@@ -53,24 +64,26 @@ def listed(tree: Tree, known: dict[str, Manifest]) -> list[Listed]:
     found: list[Listed] = []
     for point, script in scripts(tree):
         path = "/" + os.path.relpath(script, tree.root)
-        manifest = owners.get(path)
-        sum_ = _checksum(script)
+        manifest, status = owners.get(path), tree.status(script)
+        if status is None:  # it has gone
+            continue
+        sum_ = _checksum(tree.resolve(script))
         changed = manifest is not None and sum_ is not None and sum_ not in manifest.files[path]
-        found.append(Listed(point, path, owner(script), sum_, manifest.name if manifest else None, changed))
+        found.append(Listed(point, path, owner(status.st_uid), sum_, manifest.name if manifest else None, changed))
     return found
 
 
 def warnings(tree: Tree) -> list[str]:
     """Return what the libvirt daemons log about scripts that they do not run."""
-    return ScriptFolder(Path(tree.at(FOLDERS["libvirt"]))).warnings
+    return ScriptFolder(Path(tree.at(FOLDERS["libvirt"])), follow=tree.resolve).warnings
 
 
 def scripts(tree: Tree) -> Iterator[tuple[str, str]]:
     """Yield the scripts that the hosts run: driver or hook point of VDSM, and where each lies on this machine."""
-    folder = ScriptFolder(Path(tree.at(FOLDERS["libvirt"])))
+    folder = ScriptFolder(Path(tree.at(FOLDERS["libvirt"])), follow=tree.resolve)
     for driver in SCAN_ORDER:
         yield from ((driver, str(script)) for script in folder.scripts(driver))
-    runner = HookRunner(Path(tree.at(FOLDERS["vdsm"])), {}, Path(), taskset=False)
+    runner = HookRunner(Path(tree.at(FOLDERS["vdsm"])), {}, Path(), taskset=False, follow=tree.resolve)
     for point in points.all_points():
         if point.host == "vdsm":
             yield from ((point.op, script) for script in runner.scripts(point.op))
@@ -83,9 +96,8 @@ def _checksum(script: str) -> str | None:
         return None
 
 
-def owner(path: str) -> str:
-    """Return the name of the user whom a file belongs to, or the number."""
-    number = os.stat(path).st_uid
+def owner(number: int) -> str:
+    """Return the name of a user, or the number."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

@@ -9,12 +9,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from hooking.points import Point, all_points
+from hooking.cli.options import WrongUseError
+from hooking.points import Point, all_points, misspelt
 
 _COLUMNS = ("name", "document", "reply", "failure", "then", "action", "on_error", "since", "until", "remark")
 
 
-@click.command()
+@click.command(short_help="Show the hook points.")
 @click.argument("pattern", default="")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def points(pattern: str, *, as_json: bool) -> None:
@@ -25,8 +26,12 @@ def points(pattern: str, *, as_json: bool) -> None:
     \b
     Example:
         hooking points migrate
+
+    Exit status: 0, or 2 if the command was used wrongly.
     """  # noqa: D301 - click wants the backspace itself
     rows = [_row(point) for point in all_points() if pattern in point.name]
+    if not rows:
+        raise WrongUseError(misspelt(*(pattern.rpartition("/")[::2] if "/" in pattern else ("vdsm", pattern))))
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

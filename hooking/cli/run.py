@@ -11,21 +11,28 @@ from rich.console import Console
 
 from hooking import points
 from hooking.cli import options
+from hooking.cli.bundling import source_of
+from hooking.cli.checks.script import is_at_place
+from hooking.cli.host_files import read_regular
 from hooking.cli.options import WrongUseError
+from hooking.cli.ready_made import load_hook, points_of
 from hooking.cli.screen import print_diff, print_line, print_words
+from hooking.cli.scripts import has_hook
 from hooking.exceptions import HookError
-from hooking.testing.life_cycles import LIFE_CYCLES, Options, Scene, install, play
+from hooking.testing.life_cycles import LIFE_CYCLES, Options, Scene, install
 from hooking.testing.vdsmd import Vdsmd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hooking.testing.libvirtd import Libvirtd
     from hooking.testing.outcome import Outcome
 
 _EPILOG = "\b\nLife cycles:\n" + "\n".join(f"  {name:16} {cycle.description}" for name, cycle in LIFE_CYCLES.items())
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Try a hook on a simulated host.")
 @click.argument(
     "scripts", nargs=-1, required=True, metavar="SCRIPT…", type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
@@ -56,9 +63,10 @@ def run(  # noqa: PLR0913, PLR0917 - options
     """Call each SCRIPT as the host does, and show what it changed, how it ended and what the host makes of it.
 
     POINT is DRIVER/OPERATION for libvirt (qemu/migrate), or a hook point of VDSM (before_vm_start). In a LIFECYCLE the
-    host calls many points one after another; a script named like its driver, or in a folder named like its hook point,
-    is called only there. By hooking.state and actions they change a simulated host, which has a bit of everything;
-    whatever else they do happens to this one.
+    host calls many points, one after another. It calls SCRIPT at those that its path tells: qemu, qemu.d/50-pin,
+    before_vm_start/50_pin, with any folder before; else at those of the folders that its handlers need; else at all. By
+    hooking.state and actions scripts change a simulated host, which has a bit of everything; anything else they do to
+    this machine.
 
     \b
     Examples:
@@ -87,7 +95,10 @@ def run(  # noqa: PLR0913, PLR0917 - options
                 if point:
                     _call(point, scene, scripts, host, object, extra)
                 else:
-                    play(LIFE_CYCLES[what], scene, scripts, host)
+                    for script in scripts:
+                        for place in _places(script, host):
+                            install(script, host, place)
+                    LIFE_CYCLES[what].play(host, scene)
             except HookError as error:
                 raise WrongUseError(str(error)) from error
             finally:
@@ -101,7 +112,8 @@ def _refuse(what: str, given: list[str]) -> None:
     useful = LIFE_CYCLES[what].takes if what in LIFE_CYCLES else ("--object", "--extra", "--property", "--document")
     useless = [option for option in given if option not in useful]
     if useless:
-        raise click.UsageError(f"{useless[0]} has no effect on {what}; leave it out")
+        instead = "name it in --document" if useless[0] == "--object" and "--document" in useful else "leave it out"
+        raise click.UsageError(f"{useless[0]} has no effect on {what}; {instead}")
 
 
 def _properties(texts: tuple[str, ...]) -> dict[str, str]:
@@ -116,6 +128,18 @@ def _point(name: str) -> points.Point:
         return points.parse(name)
     except HookError as error:
         raise click.BadParameter(str(error), param_hint="POINT") from error
+
+
+def _places(script: Path, host: Libvirtd | Vdsmd) -> Iterable[points.Point | None]:
+    """Return a hook point in each folder where a `Hook` has handlers; `None` if it is for its path to tell."""
+    if is_at_place(script) or not has_hook(source_of(read_regular(script))):
+        return [None]
+    try:
+        found = points_of(load_hook(script))
+    except (Exception, SystemExit):  # noqa: BLE001 - its call will show that
+        return [None]
+    kind = "vdsm" if isinstance(host, Vdsmd) else "libvirt"
+    return {point.op if kind == "vdsm" else point.driver: point for point in found if point.host == kind}.values()
 
 
 def _call(  # noqa: PLR0913, PLR0917 - options

@@ -5,20 +5,19 @@ from __future__ import annotations
 import ast
 import os
 import re
-import stat
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from hooking import points
 from hooking.cli.bundling import is_bundle, source_of
+from hooking.cli.host_files import OTHERS_CAN_WRITE, quoted, read_regular
 from hooking.cli.ready_made import load_hook, points_of
 from hooking.exceptions import HookError
 from hooking.testing.executable import interpreter_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hooking.cli.host_files import Tree
     from hooking.points import HostName
 
@@ -29,6 +28,13 @@ PYTHON = "/usr/bin/python3"
 
 PROGRAM_FOLDERS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 """Where AppArmor lets libvirt start programs."""
+
+IMPORTS_HOOKING = re.compile(r"^\s*(import\s+([\w., ]+,\s*)?hooking\b|from\s+hooking\b)", re.MULTILINE)
+
+APPARMOR = "/sys/kernel/security/apparmor/profiles"
+
+CONFINED = re.compile(r"^(\S*/)?(libvirtd|virtqemud|virtxend) \(enforce\)$", re.MULTILINE)
+"""What stands in there if it confines libvirt."""
 
 PROGRAM = b"\x7fELF"
 """What a compiled program begins with."""
@@ -65,12 +71,14 @@ class Script:
         data: Its content, with the first line that it needs on the host.
         places: Where hosts look for it.
         is_hook: Whether it has a `Hook`, which does nothing where it has no handler.
+        remarks: What the user has to know of it.
     """
 
     name: str
     data: bytes
     places: tuple[Place, ...]
     is_hook: bool
+    remarks: tuple[str, ...] = ()
 
 
 def read_script(path: Path, names: tuple[str, ...], name: str | None, python: str | None, tree: Tree) -> Script:
@@ -90,27 +98,32 @@ def read_script(path: Path, names: tuple[str, ...], name: str | None, python: st
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", name):
         raise HookError(f"{name!r} is no name for a hook; give letters, digits and dashes with --name")
     data = _read(path)
-    is_hook = _has_hook(source_of(data))
-    places = tuple(dict.fromkeys(map(_place, names))) if names else _places_of(path, is_hook=is_hook)
-    return Script(name, _with_interpreter(path, data, python, tree), places, is_hook)
+    is_hook = has_hook(source_of(data))
+    remarks: list[str] = []
+    if names:
+        places = tuple(dict.fromkeys(map(_place, names)))
+    else:
+        places = _of_this_host(_places_of(path, is_hook=is_hook), tree, remarks)
+    return Script(name, _with_interpreter(path, data, python, tree, remarks), places, is_hook, tuple(remarks))
 
 
 def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise HookError(f"others can write to {path}, so it is not installed; read it, then: chmod go-w {path}")
-        return file.read()
+    data = read_regular(path)
+    if path.stat().st_mode & OTHERS_CAN_WRITE:
+        raise HookError(
+            f"others can write to {path}, so it is not installed; read it, then: chmod go-w {quoted(str(path))}"
+        )
+    return data
 
 
-def _has_hook(data: bytes) -> bool:
+def has_hook(data: bytes) -> bool:
     """Tell whether a script assigns a `Hook` to ``hook``, and so can be loaded without being run."""
     try:
         statements = ast.parse(data).body
-    except (SyntaxError, ValueError):
+        pattern = r"hook(: [\w.]+)? = (hooking\.)?Hook\("
+        return any(re.match(pattern, ast.unparse(statement)) for statement in statements)
+    except (SyntaxError, ValueError, RecursionError):
         return False
-    pattern = r"hook(: [\w.]+)? = (hooking\.)?Hook\("
-    return any(re.match(pattern, ast.unparse(statement)) for statement in statements)
 
 
 def _place(name: str) -> Place:
@@ -134,19 +147,36 @@ def _places_of(path: Path, *, is_hook: bool) -> tuple[Place, ...]:
     return tuple(dict.fromkeys(_place(point.name) for point in found))
 
 
-def _with_interpreter(path: Path, data: bytes, python: str | None, tree: Tree) -> bytes:
+def _of_this_host(places: tuple[Place, ...], tree: Tree, remarks: list[str]) -> tuple[Place, ...]:
+    """Leave out the places of VDSM on a host that has none."""
+    if not tree.is_live or os.path.isdir(tree.at(os.path.dirname(FOLDERS["vdsm"]))):
+        return places
+    found = tuple(place for place in places if place.host != "vdsm")
+    if not found:
+        raise HookError("all its handlers are for VDSM, which is not on this host; to prepare for it, give --point")
+    if found != places:
+        remarks.append("its handlers for VDSM are left out, as VDSM is not on this host; --point puts them there")
+    return found
+
+
+def _with_interpreter(path: Path, data: bytes, python: str | None, tree: Tree, remarks: list[str]) -> bytes:
     """Return a script with the first line that it needs on the host; a program or a shell script as it is."""
     words = interpreter_of(path)
     has_line = data.startswith(b"#!")
+    given = (data[2:200].split() or [b""])[0].decode("utf-8", "replace") if has_line else ""
     if not words and (has_line or data.startswith(PROGRAM)):
         if has_line:
-            _check_interpreter((data[2:200].split() or [b""])[0].decode("utf-8", "replace"), tree)
+            _check_interpreter(given, tree, remarks)
         return data
     if not words and path.suffix != ".py":
         raise HookError(f"{path} does not say what starts it; let its first line be #!{PYTHON} -I, or #!/bin/sh")
-    chosen = _choose_python(python, tree, needs_package=b"import hooking" in data and not is_bundle(data))
-    rest = data.split(b"\n", 1)[1] if has_line else data
-    return f"#!{chosen} {_options(words[1:])}\n".encode() + rest
+    needs_package = not is_bundle(data) and bool(IMPORTS_HOOKING.search(data.decode("utf-8", "replace")))
+    chosen = _choose_python(python, given, tree, remarks, needs_package=needs_package)
+    line = f"#!{chosen} {_options(words[1:])}"
+    old, _, rest = data.partition(b"\n") if has_line else (b"", b"", data)
+    if given and chosen != given:
+        remarks.append(f"its first line is replaced: {old.decode('utf-8', 'replace')} by {line}")
+    return f"{line}\n".encode() + rest
 
 
 def _options(given: list[str]) -> str:
@@ -157,25 +187,53 @@ def _options(given: list[str]) -> str:
     return f"-I{text.lstrip('-')}"
 
 
-def _choose_python(python: str | None, tree: Tree, *, needs_package: bool) -> str:
+def _choose_python(python: str | None, given: str, tree: Tree, remarks: list[str], *, needs_package: bool) -> str:
+    """Return the interpreter that the user names, the script's own if that will do, or the host's."""
+    lacks = tree.is_live and needs_package
     if python:
-        _check_interpreter(python, tree)
+        _check_interpreter(python, tree, remarks)
+    elif _is_python(given) and _is_program(given, tree) and not (lacks and not has_package(given)):
+        return given
     chosen = python or PYTHON
-    if tree.is_live and needs_package and not has_package(chosen):
+    if lacks and not has_package(chosen):
         raise HookError(f"{chosen} has no libvirt-hooking; install it there, or name another in /usr/bin with --python")
     return chosen
 
 
-def _check_interpreter(program: str, tree: Tree) -> None:
+def _is_python(program: str) -> bool:
+    return bool(re.fullmatch(r"python[\d.]*", os.path.basename(program)))
+
+
+def _is_program(program: str, tree: Tree) -> bool:
+    """Tell whether a program lies where AppArmor lets libvirt start it."""
     resolved = os.path.realpath(program) if tree.is_live else os.path.normpath(program)
-    if not os.path.isabs(program) or os.path.dirname(resolved) not in PROGRAM_FOLDERS:
-        raise HookError(f"{resolved} does not lie in /usr/bin, and AppArmor lets libvirt start nothing else")
+    return os.path.isabs(program) and os.path.dirname(resolved) in PROGRAM_FOLDERS
+
+
+def _check_interpreter(program: str, tree: Tree, remarks: list[str]) -> None:
+    if _is_program(program, tree):
+        return
+    message = f"{program} does not lie in /usr/bin, and AppArmor lets libvirt start nothing else"
+    if not os.path.isabs(program) or not tree.is_live or _has_apparmor(tree):
+        raise HookError(message)
+    remarks.append(f"{message}; it does not confine libvirt here")
+
+
+def _has_apparmor(tree: Tree) -> bool:
+    """Tell whether AppArmor confines libvirt; also if that cannot be seen."""
+    try:
+        profiles = Path(tree.at(APPARMOR)).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return bool(CONFINED.search(profiles))
 
 
 def has_package(python: str) -> bool:
     """Tell whether an interpreter of this machine finds this package, as it does when a host starts it."""
     command = [python, "-I", "-c", "import hooking.document"]
     try:
-        return subprocess.run(command, cwd="/", capture_output=True, check=False).returncode == 0
-    except OSError:
+        return subprocess.run(command, cwd="/", capture_output=True, check=False, timeout=10).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
         return False

@@ -1,4 +1,4 @@
-"""Whether a host can start a script: it is called about a guest that nobody has."""
+"""Whether a host can start a script: it is called about a made-up guest."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CALLS = {"network": ("network", "updated"), "bhyve": ("bhyve", "started"), "dae
 
 
 def try_script(tree: Tree, script: Script, place: Place, folder: str) -> None:
-    """Start ``script`` as the host does, about a guest that nobody has.
+    """Start ``script`` as the host does, about a made-up guest.
 
     libvirt's ``reconnect`` makes no hook set anything up. VDSM has no such point, so the script is started where the
     host gives it the same kind of document and a `Hook` has no handler. On an image, this Python stands in for the

@@ -16,7 +16,7 @@ from hooking.testing.executable import Ended, interpreter_of, spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
     from typing import Any
 
     from hooking.points import Point
@@ -60,6 +60,7 @@ class HookRunner:
         timeout: Seconds until a script counts as hanging the daemon.
         this_python: Start Python scripts by this interpreter, so that they find the packages that are installed here.
         taskset: Start scripts through ``taskset``, as VDSM does unless ``cpu_affinity`` is empty in its configuration.
+        follow: Where a link leads, if the folder is one of an image.
 
     Raises:
         InvocationError: ``taskset`` is not installed.
@@ -74,18 +75,21 @@ class HookRunner:
         timeout: float = 10,
         this_python: bool = False,
         taskset: bool = True,
+        follow: Callable[[str], str] = str,
     ) -> None:
         self.folder = folder
         self._environ = environ
         self._modules = modules
         self._timeout = timeout
         self._this_python = this_python
+        self._follow = follow
         self._start = _taskset() if taskset else []
 
     def scripts(self, point: str) -> list[str]:
         """Return the scripts of a hook point, in order: executable files by path, hidden ones left out."""
         found = glob.glob(os.path.join(glob.escape(str(self.folder)), point, "*"))
-        return sorted(path for path in found if os.path.isfile(path) and os.access(path, os.X_OK))
+        real = {path: self._follow(path) for path in found}
+        return sorted(path for path in found if os.path.isfile(real[path]) and os.access(real[path], os.X_OK))
 
     def call(
         self,

@@ -10,7 +10,7 @@ from hooking.testing.executable import Ended, interpreter_of, spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 PASSED_ON = ("LD_PRELOAD", "LD_LIBRARY_PATH", "PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
@@ -51,6 +51,7 @@ class ScriptFolder:
         environ: The daemon's environment.
         timeout: Seconds until a script counts as hanging the daemon.
         this_python: Start Python scripts by this interpreter, so that they find the packages that are installed here.
+        follow: Where a link leads, if the folder is one of an image.
 
     Attributes:
         root: What stands for the root of the host to the scripts, if not ``/``.
@@ -58,7 +59,13 @@ class ScriptFolder:
     """
 
     def __init__(
-        self, path: Path, environ: Mapping[str, str] = os.environ, *, timeout: float = 10, this_python: bool = False
+        self,
+        path: Path,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        timeout: float = 10,
+        this_python: bool = False,
+        follow: Callable[[str], str] = str,
     ) -> None:
         self.path = path
         self.root: Path | None = None
@@ -66,6 +73,7 @@ class ScriptFolder:
         self._environ = {"LC_ALL": "C", **{name: environ[name] for name in PASSED_ON if name in environ}}
         self._timeout = timeout
         self._this_python = this_python
+        self._follow = follow
         self._drivers: set[str] = set()
         self.scan()
 
@@ -107,7 +115,7 @@ class ScriptFolder:
         self, driver: str, arguments: Sequence[str], payload: bytes | None, called: Called, *, with_output: bool
     ) -> None:
         main = self.path / driver
-        if _is_executable(main):
+        if self._is_executable(main):
             called.output = self._run(main, arguments, payload, called)
         try:
             scripts = self._scripts(driver)
@@ -127,31 +135,39 @@ class ScriptFolder:
             others = self._scripts(driver)
         except OSError:
             others = []
-        return [*filter(_is_executable, [main]), *others]
+        return [*filter(self._is_executable, [main]), *others]
 
     def _scripts(self, driver: str) -> list[Path]:
         """Return those in ``<driver>.d``, which are listed after the main one has run."""
-        return sorted(filter(_is_executable, self._entries(driver)), key=os.fsencode)
+        return sorted(filter(self._is_executable, self._entries(driver)), key=os.fsencode)
 
     def _has_scripts(self, driver: str) -> bool:
         main, folder = self.path / driver, self.path / f"{driver}.d"
-        if os.path.exists(main) and self._is_fit(main):
+        if os.path.exists(self._follow(str(main))) and self._is_fit(main):
             return True
         # libvirt tries to open a file with an x bit, too
-        accessible = os.path.isdir(folder) or _is_executable(folder)
+        accessible = os.path.isdir(self._follow(str(folder))) or self._is_executable(folder)
         return accessible and any(map(self._is_fit, self._entries(driver)))
 
     def _is_fit(self, script: Path) -> bool:
-        if _is_executable(script):
+        if self._is_executable(script):
             return True
         self.warnings.append(_readable(f"Non-executable hook script {script}"))
         return False
+
+    def _is_executable(self, path: Path) -> bool:
+        """Judge by the mode as libvirt does, not by whether this process may execute it."""
+        try:
+            mode = os.stat(self._follow(str(path))).st_mode
+        except OSError:
+            return False
+        return stat.S_ISREG(mode) and bool(mode & 0o111)
 
     def _entries(self, driver: str) -> list[Path]:
         """Return what ``<driver>.d`` holds, in the order of the file system."""
         folder = self.path / f"{driver}.d"
         try:
-            return [folder / name for name in os.listdir(folder)]
+            return [folder / name for name in os.listdir(self._follow(str(folder)))]
         except FileNotFoundError:
             return []
 
@@ -178,15 +194,6 @@ class ScriptFolder:
         stderr = os.fsdecode(ended.stderr.partition(b"\0")[0])
         said = f": {stderr}" if stderr else ""
         return _readable(f"Hook script execution failed: internal error: Child process ({line}) unexpected {end}{said}")
-
-
-def _is_executable(path: Path) -> bool:
-    """Judge by the mode as libvirt does, not by whether this process may execute it."""
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return False
-    return stat.S_ISREG(mode) and bool(mode & 0o111)
 
 
 def _not_started(script: Path, error: OSError) -> Ended:

@@ -8,8 +8,8 @@ Each script gets libvirt's four arguments, and the document on standard input. W
 at ``migrate`` and ``restore`` only, where each one reads what the one before wrote; name and UUID must stay. The first
 that fails ends the call, which fails too, whatever that does: at ``started`` and ``reconnect`` it kills the guest.
 
-A tree is run whole or not at all: not if others than root can change one of its scripts, a folder on the way to it, or
-the target of a link. Such an error, unlike a script that fails, passes at ``reconnect``, where it would kill the guest.
+A tree is run whole or not at all: not if others than root can change one of its scripts, or a folder on the way to it
+through all links. Such an error, unlike a script that fails, passes at ``reconnect``, where it would kill the guest.
 
 libvirt: qemu, lxc, libxl, bhyve, network. Remove the other dispatcher, /etc/libvirt/hooks/qemu, or all runs twice.
 """
@@ -48,7 +48,7 @@ def hooks(context: hooking.HookContext) -> str:
 
 def warn_of_other_dispatcher(context: hooking.HookContext) -> None:
     path = os.path.join(hooks(context), context.driver)
-    if os.access(path, os.X_OK):
+    if os.path.isfile(path) and os.access(path, os.X_OK):
         with open(path, "rb") as file:
             if f"{context.driver}.d/".encode() in file.read():
                 hooking.log(f"{path} seems to run this tree too; remove it")
@@ -70,17 +70,30 @@ def scripts(context: hooking.HookContext) -> Iterator[str]:
 
 def check(script: str, context: hooking.HookContext) -> None:
     root = os.path.realpath(context.root)
-    for place in (*lineage(os.path.dirname(script), root), *lineage(os.path.realpath(script), root)):
+    for place in way(script):
         found = os.stat(place)
+        if f"{root}/".startswith(f"{place}/"):
+            continue
         if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
             message = f"{script} was not run: others than root can change {place}; do: chown root, chmod go-w"
             raise hooking.HostError(message)
 
 
-def lineage(path: str, root: str) -> Iterator[str]:
-    while path not in ("/", root):
-        yield path
-        path = os.path.dirname(path)
+def way(path: str) -> Iterator[str]:
+    """Yield each folder on the way to a file, through all links, and the file."""
+    place, names = "/", path.split("/")[::-1]
+    while names:
+        name = names.pop()
+        step = os.path.join(place, name)
+        if name == "..":
+            place = os.path.dirname(place)
+        elif os.path.islink(step):
+            target = os.readlink(step)
+            place = "/" if target.startswith("/") else place
+            names += target.split("/")[::-1]
+        elif name not in ("", "."):
+            place = step
+            yield place
 
 
 def run(script: str, context: hooking.HookContext, data: bytes) -> bytes:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -158,7 +159,7 @@ def test_nothing_runs_of_a_tree_that_others_can_change(
         os.chown(culprit, 1, 1)
     else:
         monkeypatch.setattr(os, "geteuid", lambda: 1)
-        culprit = first.parent
+        culprit = host.path("/etc")
     outcome = call(host)
     assert (outcome.status, noted(host)) == (1, [])
     assert f"others than root can change {culprit}; do: chown root, chmod go-w" in outcome.stderr
@@ -171,6 +172,22 @@ def test_no_link_runs_that_others_made(host: FakeHost) -> None:
     (folder / "link").symlink_to(target)
     folder.chmod(0o777)
     assert (call(host).status, noted(host)) == (1, [])
+
+
+@pytest.mark.parametrize("through", ["link", "folder"])
+def test_no_link_runs_that_leads_through_one_that_others_can_change(through: str, host: FakeHost) -> None:
+    target = plant(host, "scripts/safe")
+    shared = plant(host, "shared/x").parent
+    (shared / "link").symlink_to(target)
+    (shared / "folder").symlink_to("../scripts")
+    step = {"link": "../shared/link", "folder": "../shared/./folder/safe"}[through]
+    plant(host, "qemu.d/web01/prepare/begin/0", ":").with_name("1").symlink_to(f"../../../../{step[3:]}")
+    assert not call(host).failed
+    assert noted(host) == ["1|web01|prepare|begin|-|"]
+    shared.chmod(0o777)
+    outcome = call(host)
+    assert (outcome.status, len(noted(host))) == (1, 1)
+    assert f"others than root can change {shared}; do: chown root, chmod go-w" in outcome.stderr
 
 
 def test_what_others_can_change_kills_no_guest(host: FakeHost) -> None:
@@ -224,6 +241,13 @@ def test_another_dispatcher_is_told_of(text: str, mode: int, told: bool, host: F
     plant(host, "qemu", text.replace("$0.d", "/etc/libvirt/hooks/qemu.d"), mode=mode)
     assert ("seems to run this tree too" in call(host).log) == told
     assert call(host, "qemu/start").log == ""
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_is_no_dispatcher(make: Callable[[Path, int], None], host: FakeHost) -> None:
+    folder = plant(host, "qemu.d/web01/prepare/begin/do").parents[4]
+    make(folder / "qemu", 0o755)
+    assert call(host).log == ""
 
 
 def test_a_background_process_holds_nobody_up(libvirtd: Libvirtd) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,20 @@ def restore(clinic: Clinic, plain: dict[str, tuple[int, bytes | None]]) -> None:
             path.rmdir() if path.is_dir() else path.unlink()
     assert everything(clinic.hooks) == plain
     hooking(clinic.daemon, "reload")
+
+
+def test_a_script_that_hangs_is_named_and_its_fix_ends_it(clinic: Clinic) -> None:
+    script = clinic.write("qemu.d/70-hang", "#!/bin/sh\n[ $2 = start ] || exit 0\nsleep 300\nsleep 300\n")
+    hooking(clinic.daemon, "reload")
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(clinic.daemon.virsh, "create", str(clinic.guest), check=False)
+        while "D108" not in clinic.findings():
+            assert not starting.done()
+            time.sleep(1)
+        follow(clinic, clinic.findings()["D108"])
+        assert "unexpected fatal signal 15" in starting.result(60).stderr
+    assert clinic.fires()
+    script.unlink()
 
 
 def test_a_failure_is_read_from_the_log(clinic: Clinic) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from hooking.cli.checks.findings import RULES as OF_SCRIPTS
@@ -51,20 +52,26 @@ RULES = {
     "D107": Rule(
         "note", "You are not root", "what belongs to root cannot be told from here", "become root, and ask again"
     ),
+    "D108": Rule(
+        "warning",
+        "A daemon that waits for a script",
+        "until it ends, nothing can be done with its guest",
+        "chmod a-x {path} && kill {processes}",
+    ),
     "D201": Rule("note", "No scripts", "no hook can run", "hooking install SCRIPT --reload"),
     "D202": Rule("error", "It belongs to somebody else", "who can change it becomes root", "chown root {path}"),
     "D203": Rule("error", "Others can write to it", "who can change it becomes root", "chmod go-w {path}"),
     "D204": Rule(
         "error",
         "A file in place of a folder",
-        "libvirt cannot open it, and whatever calls that driver fails",
-        "mv {path} /root/",
+        "libvirt cannot open it, and whatever calls a script there fails",
+        "mv -n {path} /root/",
     ),
     "D205": Rule(
         "error",
         "A folder in place of a script",
         "libvirt looks into the folder that ends with .d",
-        "mkdir -p {path}.d && mv {path}/* {path}.d/ && rmdir {path}",
+        "mkdir -p {path}.d && find {path} -mindepth 1 -maxdepth 1 -exec mv -nt {path}.d {} + && rmdir {path}",
     ),
     "D206": Rule("error", "A link to nothing", "the host skips it without a word", "rm {path}"),
     "D207": Rule(
@@ -83,10 +90,17 @@ RULES = {
         "error",
         "The interpreter has no libvirt-hooking",
         "the script fails at every event",
-        "install libvirt-hooking for that interpreter, or let hooking install choose one: --python",
+        "install libvirt-hooking for it, or name one that has it: hooking install SCRIPT --python PATH",
     ),
     "D210": Rule(
         "warning", "A folder that no host enters", "a host goes by the names of folders", "see: hooking points"
+    ),
+    "D211": Rule("note", "Neither a file nor a folder", "the host skips it", "rm {path}"),
+    "D212": Rule(
+        "note",
+        "Changed since it was installed",
+        "installing the hook again would refuse to replace it",
+        "see what was changed, or put it back: hooking install SCRIPT --force",
     ),
     "D301": Rule(
         "error",
@@ -119,12 +133,23 @@ RULES = {
 """Every finding by its code. 1xx: daemons; 2xx: folders and files; 3xx: SELinux and AppArmor; 4xx: VDSM."""
 
 
+@dataclass(frozen=True)
 class Finding(Found):
-    """One thing that is wrong with a host, or with a script on it."""
+    """One thing that is wrong with a host, or with a script on it.
+
+    Attributes:
+        processes: Which ones are part of it.
+    """
+
+    processes: tuple[int, ...] = ()
 
     rules: ClassVar[Mapping[str, Rule]] = {**OF_SCRIPTS, **RULES}
 
+    def fix(self, path: str) -> str:
+        """Return what to do: if that is a command, one to copy."""
+        return super().fix(path).replace("{processes}", " ".join(map(str, self.processes)))
 
-def at(path: str, code: str, what: str) -> tuple[str, Found]:
+
+def at(path: str, code: str, what: str, processes: tuple[int, ...] = ()) -> tuple[str, Found]:
     """Return a finding, and where it is."""
-    return path, Finding(code, 0, what)
+    return path, Finding(code, 0, what, processes)

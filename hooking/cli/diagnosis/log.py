@@ -7,7 +7,9 @@ import os
 import re
 import shlex
 import time
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from hooking.cli import daemons
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 
 _FOLDER = "/var/log/libvirt"
 _TAIL = 4 * 2**20
-_LONGEST_RECORD = 1000
 _LONGEST_MESSAGE = 2000
+_TRIES = 50  # more only a log that was made to look so has
+_PRIME = 2**61 - 1
+_BASE = 10**9 + 7
+_COMMAND_STARTS = "LC_ALL=C "
 _CALLERS = ("virRunScript", "virHookCall")
 _HEAD = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)[+-]\d{4}: (\d+): \w+ : (\w+):\d+ : (.*)", re.DOTALL)
 
@@ -97,39 +102,71 @@ def parse(text: str) -> Iterator[Failure]:
     libvirt logs each twice: when the process ends, and when the hook's caller hears of it, in the same words. What a
     script says can look like a line of the log, but not come in both ways at once, whole.
     """
-    lines = text.split("\n")
-    heads = [_HEAD.match(line) for line in lines]
+    log = _Log(text.split("\n"))
+    over: dict[int, int] = {}
     at = 0
-    while at < len(lines):
-        second, length = _repeated(lines, heads, at)
-        head = heads[second]
+    while at < len(log.lines):
+        head = log.heads[at]
+        second, length = log.repetition(at, head) if head and at not in over else (at, 0)
         if head and length:
-            failure = _failure(head[1], "\n".join([head[4], *lines[second + 1 : second + length]]))
+            failure = _failure(head[1], "\n".join([head[4], *log.lines[at + 1 : at + length]]))
             yield from filter(None, [failure])
-        is_next = second == at + length
-        at += 2 * length if length and is_next else 1
+            over[second] = second + length
+        at = over.get(at, at + max(1, length))
 
 
-def _repeated(lines: list[str], heads: list[re.Match[str] | None], at: int) -> tuple[int, int]:
-    """Return where the record that begins at ``at`` comes again, and how long it is; 0 if it does not.
+class _Log:
+    """The lines of a log, and what finds a repetition among them without comparing each with each."""
 
-    The longest that fills all between the two counts, so that what lies inside is taken for what a script said. If
-    another thread wrote something between them, a record ends at the next head.
-    """
-    first = heads[at]
-    if first is None or first[3] in _CALLERS:
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        self.heads = [_HEAD.match(line) for line in lines]
+        self._ends = _ends(lines)
+        self._sums = list(accumulate(map(hash, lines), lambda sum_, line: (sum_ * _BASE + line) % _PRIME, initial=0))
+        self._callers: dict[tuple[str, str], list[int]] = {}
+        for place, head in enumerate(self.heads):
+            if head and head[3] in _CALLERS:
+                self._callers.setdefault(_key(head), []).append(place)
+
+    def repetition(self, at: int, first: re.Match[str]) -> tuple[int, int]:
+        """Return where the record that begins at ``at`` comes again, and how long it is; 0 if it does not.
+
+        All of its lines come again, so it ends before the first that does not. The longest that fills all between the
+        two counts, so that what lies inside is taken for what a script said. If another thread wrote something between
+        them, it ends there.
+        """
+        if first[3] in _CALLERS or _COMMAND_STARTS not in first[4]:
+            return at, 0
+        again, until = self._callers.get(_key(first), []), self._ends[at]
+        begin, end = bisect_right(again, at), bisect_right(again, until)
+        within = [*reversed(again[max(begin, end - _TRIES) : end]), *again[begin : min(end, begin + _TRIES)]]
+        for second, length in [(second, second - at) for second in within] + [(s, until - at) for s in again[end:][:1]]:
+            if self._is_again(first, at, second, length):
+                return second, length
         return at, 0
-    later = range(at + 1, min(at + _LONGEST_RECORD, len(lines)))
-    again = [place for place in later if _is_again(first, heads[place])]
-    until = next((place for place in later if heads[place]), len(lines))
-    for second, length in [(place, place - at) for place in reversed(again)] + [(place, until - at) for place in again]:
-        if lines[at + 1 : at + length] == lines[second + 1 : second + length]:
-            return second, length
-    return at, 0
+
+    def _is_again(self, first: re.Match[str], at: int, second: int, length: int) -> bool:
+        head = self.heads[second]
+        same = head is not None and head[4].endswith(first[4]) and second + length <= len(self.lines)
+        return same and self._sum(at + 1, length - 1) == self._sum(second + 1, length - 1)
+
+    def _sum(self, begin: int, length: int) -> int:
+        return (self._sums[begin + length] - self._sums[begin] * pow(_BASE, length, _PRIME)) % _PRIME
 
 
-def _is_again(first: re.Match[str], head: re.Match[str] | None) -> bool:
-    return head is not None and head[3] in _CALLERS and head[2] == first[2] and head[4].endswith(first[4])
+def _ends(lines: list[str]) -> list[int]:
+    """Return, for each line, which is the next one that does not come again."""
+    ends, end, seen = [0] * len(lines), len(lines), set[str]()
+    for place in range(len(lines) - 1, -1, -1):
+        ends[place] = end
+        if lines[place] not in seen:
+            end = place
+            seen.add(lines[place])
+    return ends
+
+
+def _key(head: re.Match[str]) -> tuple[str, str]:
+    return head[2], head[4].partition(_COMMAND_STARTS)[2]
 
 
 def _failure(when: str, text: str) -> Failure | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from hooking.cli.checks.script import load
 from hooking.cli.diagnosis.findings import at
-from hooking.cli.scripts import PROGRAM_FOLDERS
+from hooking.cli.diagnosis.host import is_file
+from hooking.cli.scripts import APPARMOR, CONFINED, PROGRAM_FOLDERS
+from hooking.exceptions import HookError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 _ENFORCING = "/sys/fs/selinux/enforce"
 _UNCONFINED = "/sys/fs/selinux/booleans/virt_hooks_unconfined"
-_PROFILES = "/sys/kernel/security/apparmor/profiles"
-_CONFINED = re.compile(r"^(\S*/)?(libvirtd|virtqemud|virtxend) \(enforce\)$", re.MULTILINE)
 
 
 def check(host: Host) -> Findings:
@@ -27,8 +26,8 @@ def check(host: Host) -> Findings:
         if _said(host, _UNCONFINED).startswith("0"):
             yield at(host.hooks, "D302", "virt_hooks_unconfined is off")
         for script in scripts:
-            yield from _label(os.path.realpath(script))
-    if _CONFINED.search(_said(host, _PROFILES)):
+            yield from _label(host.tree.resolve(script))
+    if CONFINED.search(_said(host, APPARMOR)):
         for script in scripts:
             yield from _programs(host, script)
 
@@ -51,10 +50,13 @@ def _label(script: str) -> Findings:
 
 def _programs(host: Host, script: str) -> Findings:
     """Judge a script and its interpreter by where they really lie, as AppArmor does."""
-    real = os.path.realpath(script)
-    folders = {os.path.realpath(host.tree.at(folder)) for folder in PROGRAM_FOLDERS}
-    if not real.startswith(os.path.realpath(host.hooks) + "/") and os.path.dirname(real) not in folders:
+    real = host.tree.resolve(script)
+    folders = {host.tree.resolve(host.tree.at(folder)) for folder in PROGRAM_FOLDERS}
+    if not real.startswith(host.tree.resolve(host.hooks) + "/") and os.path.dirname(real) not in folders:
         yield at(script, "D303", f"it leads to {real}")
-    interpreter = host.tree.at("".join(load(Path(script)).shebang[:1]))
-    if os.path.isfile(interpreter) and os.path.dirname(os.path.realpath(interpreter)) not in folders:
-        yield at(script, "D303", f"its interpreter is {os.path.realpath(interpreter)}")
+    try:
+        interpreter = host.tree.resolve(host.tree.at("".join(load(Path(real)).shebang[:1])))
+    except (HookError, OSError):  # it has gone
+        return
+    if is_file(host.tree, interpreter) and os.path.dirname(interpreter) not in folders:
+        yield at(script, "D303", f"its interpreter is {interpreter}")
