@@ -187,7 +187,6 @@ FAULTS: list[tuple[str, bool, Callable[[Clinic], object], Callable[[Clinic], obj
     ("H103", STOPS, edit(b" -I\n", b" -I\r\n"), None),
     ("H104", STOPS, interpreter("#!/usr/bin/python3.1 -I\n"), restore_interpreter),
     ("H105", STOPS, interpreter("#!/usr/bin/python -I\n"), restore_interpreter),
-    ("H106", STOPS, interpreter("#!/opt/no/python3 -I\n"), restore_interpreter),
     ("H108", STOPS, interpreter("#!/usr/bin/env python3 -I\n"), restore_interpreter),
     ("H111", STOPS, edit(b"context):", b"context:"), edit(b"context:\n", b"context):\n")),
     ("H112", STOPS, edit(b"import pathlib", b"import urllib2, pathlib"), edit(b"urllib2, ", b"")),
