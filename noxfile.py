@@ -13,8 +13,10 @@ import nox
 nox.options.error_on_missing_interpreters = True
 nox.options.default_venv_backend = "virtualenv"
 
+PYTHONS = ["3.9", "3.10", "3.11", "3.12", "3.13"]
+
 ONCE = ("-m", "not projects")
-"""Whole projects are baked and tested on one Python only: it takes minutes."""
+"""Whole projects, and the pages of the documents, are tested on one Python only: it takes minutes."""
 
 TESTS = ("pytest>=7.2", "hypothesis>=6.60")
 
@@ -36,13 +38,16 @@ def dist(session: nox.Session) -> None:
     run_tests(session, "tests/release")
 
 
-@nox.session(python=["3.9", "3.10", "3.11", "3.12", "3.13"])
+@nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The wheel with the lowest versions of its packages that it allows (core tests only), then with the newest."""
+    """The wheel with the lowest versions of its packages that it allows, then with the newest.
+
+    All tests run with the newest on the first Python and the last, and by `make test` on that of the developer.
+    """
     session.install(built("*.whl"), *TESTS, *LOWEST)
     run_tests(session, *CORE_TESTS, "templates")
     session.install("--upgrade", *DEPENDENCIES)
-    run_tests(session, *ONCE)
+    run_tests(session, *(ONCE if session.python in {PYTHONS[0], PYTHONS[-1]} else (*CORE_TESTS, "templates")))
 
 
 @nox.session(python="/usr/bin/python3", venv_params=["--system-site-packages"])

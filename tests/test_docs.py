@@ -21,17 +21,8 @@ ROOT = HERE.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(
-            page,
-            id=page.relative_to(ROOT).as_posix(),
-            marks=[pytest.mark.projects] if re.search(r"\n\$ (hooking new|ansible)", page.read_text()) else [],
-        )
-        for page in PAGES
-    ],
-)
+@pytest.mark.projects
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_code_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     Reader(page, tmp_path, run_here).read()
 

@@ -102,7 +102,8 @@ def test_the_runner_does_what_vdsms_own_did(experiment: Golden, tmp_path: Path, 
     ]
     waited = sum(ended.seconds for _, ended in called.scripts)
     assert waited >= experiment["seconds"] - 0.5
-    assert (waited < 2.5) == (experiment["seconds"] < 2.5)
+    if "sleep" in json.dumps(experiment["scripts"]):  # of the others a slow machine may make anything
+        assert (waited < 2.5) == (experiment["seconds"] < 2.5)
     assert not list(temporary.iterdir())
 
 

@@ -44,9 +44,9 @@ def replay(folder: Path, script: Path, timeout: float, *, update: bool, host_pyt
     """  # noqa: D301 - click wants the character
     console = Console(highlight=False, soft_wrap=True)
     paths = recording_folders(folder)
-    quiet = len(paths) < _MANY or not sys.stdout.isatty()
+    shown = len(paths) >= _MANY and sys.stdout.isatty()
     words: list[str] = []
-    for path in track(paths, "Replaying", console=console, transient=True, disable=quiet):
+    for path in track(paths, "Replaying", console=console, transient=True) if shown else paths:
         word, title, details = _replay(path, script, timeout, update=update, this_python=not host_python)
         if word:
             print_line(console, f"{word:8}", _STYLES.get(word, "red"), f" {path}{title}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import hooking
 from hooking import points
+from hooking.cli.bundling import is_bundle
 from hooking.cli.checks.findings import Finding
 from hooking.cli.checks.script import is_at_place, place_above, syntax_tree
 from hooking.cli.host_files import read_regular
@@ -45,6 +46,8 @@ def check(script: Script) -> Iterator[Finding]:
     else:
         if script.is_shell and b"\r\n" in script.data:
             yield Finding("H103", script.data[: script.data.index(b"\r\n")].count(b"\n") + 1, "a line ends with CR LF")
+        if script.is_archive and is_bundle(script.data):  # of a whole one, the script is what is read
+            yield Finding("H111", 1, "the bundle is damaged; make it again")
         yield from _interpreter(script)
 
 
