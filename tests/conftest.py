@@ -11,8 +11,17 @@ from hypothesis import HealthCheck, settings
 from blocks import COUNTS
 from hooking import _process
 
+EXAMPLES = int(os.environ.get("HOOKING_EXAMPLES", "0"))
+"""How many random examples hypothesis tries; 0: the same 100 each time, so that a failure is the change's and not luck."""
+
 # Machines are busy: a slow one says nothing about the code.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "any machine",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=not EXAMPLES,
+    max_examples=EXAMPLES or 100,
+)
 settings.load_profile("any machine")
 
 

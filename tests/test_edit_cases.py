@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, settings, strategies as st
 from lxml import etree
 
 import edit_cases_devices
@@ -127,7 +127,7 @@ def guests(draw: st.DrawFn, case: Case) -> Domain:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=settings().max_examples // 3)
 @given(data=st.data())
 def test_any_guest_stays_valid_itself_and_unchanged_elsewhere(case: Case, data: st.DataObject) -> None:
     view = data.draw(guests(case))

@@ -148,7 +148,8 @@ payloads = st.one_of(st.binary(max_size=200), st.sampled_from([DOMAIN.encode(), 
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=settings().max_examples // 4,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     st.lists(words, max_size=5),

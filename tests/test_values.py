@@ -6,7 +6,7 @@ import fnmatch
 import re
 
 import pytest
-from hypothesis import example, given, reject, strategies as st
+from hypothesis import assume, example, given, reject, strategies as st
 
 import hooking
 from hooking.exceptions import InvalidValueError
@@ -109,6 +109,7 @@ def test_text_that_xml_cannot_hold(text: str) -> None:
 @example("x", "[!ab]?")
 @given(st.text(alphabet="ab.-[]!*?^\n", max_size=8), st.text(alphabet="ab.-[]!*?", max_size=8))
 def test_globs_are_those_of_the_shell(text: str, pattern: str) -> None:
+    assume(not re.search(r"\[(.-.)+!", pattern))  # fnmatch negates behind ranges that are none
     try:
         expected = fnmatch.fnmatchcase(text, pattern)
     except re.error:  # of Python 3.9, for ranges that are none
