@@ -12,7 +12,7 @@ from blocks import COUNTS
 from hooking import _process
 
 EXAMPLES = int(os.environ.get("HOOKING_EXAMPLES", "0"))
-"""How many random examples hypothesis tries; 0: the same 100 each time, so that a failure is the change's and not luck."""
+"""How many random examples hypothesis tries; 0: the same 100 each time, so that a failure is the change's, not luck."""
 
 # Machines are busy: a slow one says nothing about the code.
 settings.register_profile(
