@@ -66,7 +66,7 @@ def serialise(document: minidom.Document) -> bytes:
     parts = _Parts()
     document.writexml(parts, encoding="utf-8")
     text = "".join(_kept(part) if before.endswith('="') else part for before, part in zip(["", *parts], parts))
-    return text.encode("utf-8", "xmlcharrefreplace")
+    return text.replace("\r", "&#13;").encode("utf-8", "xmlcharrefreplace")
 
 
 class _Parts(list[str]):
@@ -77,7 +77,7 @@ class _Parts(list[str]):
 
 def _kept(value: str) -> str:
     """Keep line breaks and tabs in attributes; minidom before Python 3.13 writes them so that readers see blanks."""
-    return value.replace("\t", "&#9;").replace("\n", "&#10;").replace("\r", "&#13;")
+    return value.replace("\t", "&#9;").replace("\n", "&#10;")
 
 
 def identify(data: bytes) -> XmlIdentity:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LOCK_TIMEOUT: Final = 120.0
 """Seconds that a hook waits for what another hook has locked: longer than any action takes."""
 
-_LONGEST_NAME = 200
+_LONGEST_NAME = 120  # two of them, and what is between and behind, are at most the 255 bytes of a file's name
 _held: dict[str, tuple[int, int]] = {}
 """The locks that are held, by which process and thread."""
 

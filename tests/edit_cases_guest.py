@@ -103,7 +103,7 @@ CPU = [
             "doubled": guest(elements="<cpu mode='maximum'/><cpu mode='host-model'/>"),
         },
         {"string(cpu[1]/@mode)": "host-passthrough", "count(cpu[1]/model)": 0},
-        ["cpu/@mode", "cpu/@match", "cpu/@migratable", "cpu/model", "cpu/vendor"],
+        ["cpu/@mode", "cpu/@match", "cpu/@migratable", "cpu/cache", "cpu/model", "cpu/vendor"],
         calls(cpu.set_cpu_mode, st.sampled_from(["host-model", "host-passthrough", "maximum"])),
     ),
     Case(
@@ -115,13 +115,15 @@ CPU = [
                 elements="<cpu mode='custom' match='exact'><model fallback='allow'>Nehalem</model>"
                 f"<vendor>Intel</vendor>{CELLS}</cpu>"
             ),
-            "different": guest(elements=f"<cpu mode='host-passthrough' migratable='off'>{CELLS}</cpu>"),
+            "different": guest(
+                elements=f"<cpu mode='host-passthrough' migratable='off'><cache mode='passthrough'/>{CELLS}</cpu>"
+            ),
             "doubled": guest(
                 elements=f"<cpu><model>Haswell</model>{CELLS}<vendor>Intel</vendor></cpu><cpu mode='maximum'/>"
             ),
         },
         {"string(cpu[1]/model)": "Nehalem", "string(cpu[1]/@mode)": "custom", "count(cpu[1]/numa/cell)": 2},
-        ["cpu/@mode", "cpu/@match", "cpu/@migratable", "cpu/model", "cpu/vendor"],
+        ["cpu/@mode", "cpu/@match", "cpu/@migratable", "cpu/cache", "cpu/model", "cpu/vendor"],
         names.map(lambda name: lambda domain: cpu.set_cpu_model(domain, name, fallback="forbid")),
     ),
     Case(

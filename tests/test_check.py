@@ -781,6 +781,15 @@ def test_any_text_can_be_read_as_a_shell_script(written: str) -> None:
         assert 1 <= command.line <= written.count("\n") + 1
 
 
+def test_a_program_needs_no_interpreter(tmp_path: Path) -> None:
+    path = tmp_path / "qemu"
+    path.write_bytes(Path("/bin/true").read_bytes())
+    path.chmod(0o755)
+    assert codes(path) == []
+    path.chmod(0o644)
+    assert codes(path, "--no-run") == ["H101:1"]
+
+
 @pytest.mark.parametrize("broken", ["x=$(virsh", "x=${y", "x='a", 'x="a', "f() {", "case $1 in a", "if a; then", "`a"])
 def test_what_is_not_closed_is_read_to_its_end(broken: str) -> None:
     assert parse(broken).variables.get("x") in {None, "$()", "${y}", "a"}

@@ -293,6 +293,27 @@ def test_output_that_cannot_be_written_is_told_in_a_line(arguments: list[str], t
     assert (ended.returncode, ended.stderr) == (1, message)
 
 
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_closed_output_is_nobodys_business(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, name, None)
+    monkeypatch.setattr(sys, "argv", ["hooking", "points"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    getattr(sys, name).close()
+    assert ended.value.code == 0
+
+
+def test_vdsm_fails_where_it_calls_no_script(tmp_path: Path) -> None:
+    shown = invoke("run", str(script(tmp_path, "#!/bin/sh\necho here >&2\n")), "after_vm_dehibernate")
+    assert (shown.exit_code, "here" in shown.output) == (2, False)
+    assert "after_vm_dehibernate: VDSM fails before it starts the script" in shown.output
+
+
+def test_a_document_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = invoke("run", str(PIN), "qemu/migrate", "--document", "/proc/self/mem")
+    assert (shown.exit_code, "/proc/self/mem cannot be read: Input/output error" in shown.output) == (2, True)
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 def test_a_terminal_may_lack_characters(encoding: str, tmp_path: Path) -> None:
     assert started("check", "--help", PYTHONIOENCODING=encoding).returncode == 0

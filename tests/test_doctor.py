@@ -515,6 +515,16 @@ def test_the_interpreter_has_to_have_the_package(live: Path, tmp_path: Path, mon
     assert asked == []
 
 
+def test_a_bundle_needs_no_package(live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "_has_package", pytest.fail)
+    write(live, "usr/bin/python3", SHELL)
+    script = tmp_path / "pin.py"
+    script.write_text(f"{PYTHON}import hooking\n")
+    made = CliRunner().invoke(hooking, ["bundle", str(script), "--output", f"{live}/{HOOKS}/qemu.d/60-pin"])
+    assert made.exit_code == 0, made.output
+    assert "D209" not in codes(live)
+
+
 def test_no_interpreter_is_started_that_others_can_change(live: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contents, "_has_package", pytest.fail)
     write(live, "usr/bin/python3", SHELL, 0o777)

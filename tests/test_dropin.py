@@ -13,7 +13,7 @@ from xml.dom import minidom
 from xml.parsers.expat import ExpatError
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 import hooking
 from hooking import _process, expat, vdsm
@@ -59,10 +59,12 @@ def test_documents_are_minidom_documents() -> None:
 
 
 texts = st.text(
-    st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\ufffe\uffff") | st.sampled_from('\t\n"=<&')
+    st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\ufffe\uffff")
+    | st.sampled_from('\t\n\r"=<&')
 )
 
 
+@example("\r", "\r", "")
 @given(texts, texts, texts)
 def test_what_minidom_writes_is_what_it_held(attribute: str, first: str, second: str) -> None:
     document = minidom.parseString(DOMAIN)

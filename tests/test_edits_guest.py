@@ -168,11 +168,19 @@ def test_no_arguments_are_no_element() -> None:
 
 
 def test_a_mode_of_the_cpu_keeps_what_else_is_said_of_it() -> None:
-    view = domain(guest(elements=f"<cpu mode='host-passthrough' migratable='off'>{CELLS}</cpu>"))
+    cache = "<cache mode='passthrough'/>"
+    view = domain(guest(elements=f"<cpu mode='host-passthrough' migratable='off'>{cache}{CELLS}</cpu>"))
     cpu.set_cpu_mode(view, "maximum")
-    assert (view.cpu.migratable, view.cpu.cells) == ("off", 2)
+    assert (view.cpu.migratable, view.cpu.cells, len(view.cpu.element.findall("cache"))) == ("off", 2, 1)
     cpu.set_cpu_mode(view, "host-model")
     assert (view.cpu.mode, view.cpu.migratable, view.cpu.cells) == ("host-model", None, 2)
+    assert len(view.cpu.element.findall("cache")) == 0
+
+
+def test_a_model_keeps_a_cache_that_is_not_the_hosts() -> None:
+    view = domain(guest(elements="<cpu mode='host-passthrough'><cache level='3' mode='emulate'/></cpu>"))
+    cpu.set_cpu_model(view, "Nehalem")
+    assert len(view.cpu.element.findall("cache")) == 1
 
 
 def test_a_model_keeps_its_vendor_and_match_and_another_one_does_not_get_the_vendor() -> None:

@@ -600,6 +600,37 @@ def test_the_list_tells_what_the_daemon_does_not_run(root: Path) -> None:
     assert "cannot open directory" in shown.output
 
 
+def test_what_is_loaded_is_what_was_read(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "hook.py", HOOK.format(points='"before_vm_start"', body="pass"))
+    text = path.read_text()
+
+    def swap(data: bytes) -> bytes:
+        write(path, "raise RuntimeError('somebody else was here')")
+        return data
+
+    monkeypatch.setattr(scripts, "source_of", swap)
+    done(install(root, path))
+    assert text in (root / QEMU / "50-hook").read_text()
+
+
+def test_a_hook_with_a_module_beside_it_is_for_a_bundle(root: Path, tmp_path: Path) -> None:
+    write(tmp_path / "beside.py", "")
+    path = write(tmp_path / "hook.py", "import beside\nimport hooking\nhook = hooking.Hook()\n")
+    refused(install(root, path), "one file of script and modules is what hooking bundle makes", 2)
+
+
+def test_a_list_that_cannot_be_seen_is_not_empty(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(root / "etc/libvirt/hooks/README", "")
+    invoke("list", "--root", root)
+    (root / "usr/libexec/vdsm").mkdir(parents=True)
+
+    def deny(folder: str) -> list[str]:
+        raise PermissionError(13, "Permission denied", folder)
+
+    monkeypatch.setattr(os, "listdir", deny)
+    refused(invoke("list", "--root", root), "Permission denied", 1)
+
+
 def test_the_list_of_an_ordinary_user(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done(install(root, PIN))
 

@@ -189,6 +189,10 @@ def test_secrets_of_vdsms_environment_are_not_stored(tmp_path: Path) -> None:
         ("a bearer hunter2x", "a bearer REDACTED"),
         ("DB_PASS=hunter2x", "DB_PASS=REDACTED"),
         ("psk=hunter2x", "psk=REDACTED"),
+        ("pwd=hunter2x", "pwd=REDACTED"),
+        ("rootpw: hunter2x", "rootpw: REDACTED"),
+        ("DB_PWD=hunter2x", "DB_PWD=REDACTED"),
+        ("PWD=/root/folder", "PWD=/root/folder"),
         ("AUTH: hunter2x", "AUTH: REDACTED"),
         ("from https://u:hunter2x@h/ and https://h2/@", "from https://REDACTED@h/ and https://h2/@"),
         ("https://u:hunter@2x@h/", "https://REDACTED@h/"),
@@ -204,9 +208,10 @@ def test_secrets_in_texts_are_not_stored(text: str, shown: str) -> None:
 
 
 def test_names_of_secrets() -> None:
-    names = "DB_PASS", "sshpass", "wifi_psk", "AUTH", "authorization", "X-Bearer"
+    names = ["DB_PASS", "sshpass", "wifi_psk", "AUTH", "authorization", "X-Bearer", "DB_PWD", "AdminPwd", "rootpw"]
+    names += ["LUKS_KEY", "encryption_key", "AccessKey", "ssh-key"]
     assert set(Redaction().environ(dict.fromkeys(names, "x")).values()) == {"REDACTED"}
-    others = dict.fromkeys(["passthrough", "author", "authority", "passwdValidTo"], "x")
+    others = dict.fromkeys(["passthrough", "author", "authority", "passwdValidTo", "PWD", "OLDPWD", "keymap"], "x")
     assert Redaction().environ(others) == others
 
 

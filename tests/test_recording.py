@@ -395,6 +395,16 @@ def test_replay_tells_new_same_and_different_apart(tmp_path: Path) -> None:
     assert '-      <source bridge="br2"/>\n' in shown.output
 
 
+def test_what_is_no_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    for name in "a", "b":
+        (tmp_path / name).mkdir()
+    os.mkfifo(tmp_path / "a" / "invocation.json")
+    (tmp_path / "b" / "invocation.json").symlink_to("/dev/zero")
+    shown = replay(tmp_path, "--", script(tmp_path, "#!/bin/sh\n"))
+    assert shown.exit_code == 1
+    assert [f"{tmp_path}/{name}/invocation.json is no regular file" in shown.output for name in "ab"] == [True, True]
+
+
 def test_replay_calls_only_what_suits(tmp_path: Path) -> None:
     path = script(tmp_path, "#!/bin/sh\n", "qemu")
     shown = replay(HERE / "recordings" / "libvirt-9.0.0", "--", path)

@@ -550,6 +550,13 @@ def test_long_texts_name_files_too() -> None:
     assert max(map(len, names)) < 240
 
 
+def test_a_long_change_by_a_hook_with_a_long_name_is_undone(host: FakeHost) -> None:
+    kept = state_of(ALMA, name="n" * 300)
+    kept.remember("/sys" + "/x" * 300, undo, "before")
+    kept.undo()
+    assert undone == ["before"]
+
+
 def test_an_empty_text_names_no_file() -> None:
     with pytest.raises(hooking.InvalidValueError, match="an empty text names nothing"):
         quote("")

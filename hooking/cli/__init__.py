@@ -14,6 +14,9 @@ def main() -> None:
         from hooking.cli.command import hooking
     except ModuleNotFoundError as error:
         sys.exit(f"the hooking command needs {error.name}: pip install 'libvirt-hooking[cli]'")
+    for name in "stdout", "stderr":
+        if getattr(sys, name) is None:  # it was closed
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may know fewer characters than a document
             stream.reconfigure(errors="backslashreplace")

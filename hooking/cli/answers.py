@@ -146,7 +146,8 @@ def _checked_author(text: str) -> tuple[str, str]:
     matched = _AUTHOR.fullmatch(text)
     if matched is None:
         raise AnswerError(
-            f"author {text!r}: give name and address, which packages need, as in 'NAME <NAME@example.org>'"
+            f"author {text!r}: give name and address, which packages need, as in --author 'NAME <NAME@example.org>',"
+            " or tell git by user.name and user.email"
         )
     check_characters("author", text)
     return matched["name"], matched["mail"]

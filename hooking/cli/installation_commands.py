@@ -161,6 +161,7 @@ def list_(pattern: str, tree: Tree, *, as_json: bool) -> None:
     Exit status: 0 if they are shown, 1 if they cannot be read, 2 if the command was used wrongly.
     """
     with _told():
+        listing.look(tree)
         known = _known(tree)
         rows = [asdict(row) for row in listing.listed(tree, known) if pattern in row.point]
         for path in listing.idle(tree, known):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 from dataclasses import dataclass
@@ -71,6 +72,19 @@ def listed(tree: Tree, known: dict[str, Manifest]) -> list[Listed]:
         changed = manifest is not None and sum_ is not None and sum_ not in manifest.files[path]
         found.append(Listed(point, path, owner(status.st_uid), sum_, manifest.name if manifest else None, changed))
     return found
+
+
+def look(tree: Tree) -> None:
+    """Find out whether this user can see which scripts there are.
+
+    Raises:
+        OSError: It cannot.
+    """
+    for folder in map(tree.at, FOLDERS.values()):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            for name in os.listdir(folder):
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    os.listdir(os.path.join(folder, name))
 
 
 def warnings(tree: Tree) -> list[str]:

@@ -78,7 +78,7 @@ def run(  # noqa: PLR0913, PLR0917 - options
     """  # noqa: D301 - click wants the backspace itself
     if len({script.name for script in scripts}) < len(scripts):
         raise click.UsageError("two scripts have the same name, and so the same place on a host; rename one")
-    data = document.read() if document else None
+    data = _read(document) if document else None
     scene = Scene(data, driver or "qemu", _properties(properties))
     given = {"--object": object, "--extra": extra, "--property": properties, "--document": document, "--driver": driver}
     _refuse(what, [option for option, value in given.items() if value])
@@ -105,6 +105,14 @@ def run(  # noqa: PLR0913, PLR0917 - options
                 _show(host.log)
                 _show_host(host.host.commands, host.host.changes(before))
     raise SystemExit(int(any(call.failed or call.hang for call in host.log)))
+
+
+def _read(document: BinaryIO) -> bytes:
+    try:
+        return document.read()
+    except OSError as error:
+        message = f"{document.name} cannot be read: {error.strerror}"
+        raise click.BadParameter(message, param_hint="--document") from error
 
 
 def _refuse(what: str, given: list[str]) -> None:
@@ -151,6 +159,8 @@ def _call(  # noqa: PLR0913, PLR0917 - options
     extra: str | None,
 ) -> None:
     """Make a single call."""
+    if point.absent:
+        raise HookError(f"{point.name}: {point.absent}")
     for script in scripts:
         install(script, host, point)
     properties = scene.custom_properties

@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def read_script(path: Path, names: tuple[str, ...], name: str | None, python: st
     if names:
         places = tuple(dict.fromkeys(map(_place, names)))
     else:
-        places = _of_this_host(_places_of(path, is_hook=is_hook), tree, remarks)
+        places = _of_this_host(_places_of(path, data, is_hook=is_hook), tree, remarks)
     return Script(name, _with_interpreter(path, data, python, tree, remarks), places, is_hook, tuple(remarks))
 
 
@@ -135,13 +136,18 @@ def _place(name: str) -> Place:
     return Place(point.host, point.driver if point.host == "libvirt" else point.op)
 
 
-def _places_of(path: Path, *, is_hook: bool) -> tuple[Place, ...]:
+def _places_of(path: Path, data: bytes, *, is_hook: bool) -> tuple[Place, ...]:
     if not is_hook:
         raise HookError(f"{path} has no hook = hooking.Hook(), so say when it is called, as in: --point qemu/prepare")
     try:
-        found = points_of(load_hook(path))
+        with tempfile.TemporaryDirectory(prefix="hooking-") as folder:
+            copy = Path(folder, path.name)  # what was read, whatever stands at the path by now
+            copy.write_bytes(data)
+            found = points_of(load_hook(copy))
     except (Exception, SystemExit) as error:
-        raise HookError(f"{path} cannot be loaded: {str(error) or type(error).__name__}") from error
+        lacks = isinstance(error, ModuleNotFoundError) and path.with_name(f"{error.name}.py").exists()
+        advice = "; one file of script and modules is what hooking bundle makes" if lacks else ""
+        raise HookError(f"{path} cannot be loaded: {str(error) or type(error).__name__}{advice}") from error
     if not found:
         raise HookError(f"{path} has no handler, so no host has to call it; write one")
     return tuple(dict.fromkeys(_place(point.name) for point in found))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from hooking.domain import Domain
+    from hooking.machine import Cpu
 
 _POLICY = choice("force", "require", "optional", "disable", "forbid")
 _MODE = choice("host-model", "host-passthrough", "maximum")
@@ -107,7 +108,7 @@ def set_cpu_mode(domain: Domain, mode: Literal["host-model", "host-passthrough",
     cpu.mode = _MODE.read(mode)
     cpu.match = None
     if mode == "host-model":
-        cpu.migratable = None  # libvirt refuses it there
+        _leave_the_hosts_own(cpu)
     for element in list(cpu.element.iterchildren("model", "vendor")):
         remove(element)
 
@@ -131,7 +132,7 @@ def set_cpu_model(domain: Domain, model: str, *, fallback: Literal["allow", "for
     cpu = domain.cpu
     cpu.mode = "custom"
     cpu.match = cpu.match or "exact"
-    cpu.migratable = None  # libvirt refuses it with a model
+    _leave_the_hosts_own(cpu)
     if cpu.model != model:
         cpu.vendor = None  # that of the other model
     cpu.model = model
@@ -176,3 +177,11 @@ def remove_cpu_feature(domain: Domain, name: str) -> None:
 def _pin(domain: Domain, cpuset: str, tag: str, **thread: str) -> None:
     CPUSET.read(cpuset)
     only_child(merged_child(domain.element, "cputune"), tag, **thread).set("cpuset", cpuset)
+
+
+def _leave_the_hosts_own(cpu: Cpu) -> None:
+    """Remove what libvirt accepts only where the guest has the host's own CPU."""
+    cpu.migratable = None
+    for cache in list(cpu.element.iterchildren("cache")):
+        if cache.get("mode") == "passthrough":
+            remove(cache)

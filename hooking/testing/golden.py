@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from dataclasses import dataclass
 from typing import cast
 from xml.etree.ElementTree import canonicalize
@@ -115,10 +117,13 @@ def read_bytes(path: Path) -> bytes:
     """Return the content of a file of a recording.
 
     Raises:
-        DocumentError: It cannot be read.
+        DocumentError: It cannot be read, or is no regular file, which could have no end.
     """
     try:
-        return path.read_bytes()
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DocumentError(f"{path} is no regular file")
+            return file.read()
     except OSError as error:
         raise DocumentError(f"cannot read {path}: {error.strerror}") from error
 

@@ -18,7 +18,8 @@ REDACTED = "REDACTED"
 
 _WORDS = (
     r"pass(?!t|wdValidTo)|psk|auth(?!or(?!i[sz]))|bearer|"
-    r"ticket|secret|token|cookie|credential|private_?key|api_?key"
+    r"ticket|secret|token|cookie|credential|(?:private|api|access|encryption|luks|master|ssh)[_-]?key|"
+    r"pw\b|(?-i:[Pp]wd|(?<=[_-])PWD)"  # and not PWD and OLDPWD, which are folders
 )
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
 _OPTION = re.compile(rf"--?[\w-]{{0,40}}(?:{_WORDS})[\w-]{{0,40}}", re.IGNORECASE)

@@ -15,7 +15,7 @@ from hooking.cli.bundling import is_bundle
 from hooking.cli.checks.findings import Finding
 from hooking.cli.checks.script import is_at_place, place_above, syntax_tree
 from hooking.cli.host_files import read_regular
-from hooking.cli.scripts import IMPORTS_HOOKING, PROGRAM_FOLDERS
+from hooking.cli.scripts import IMPORTS_HOOKING, PROGRAM, PROGRAM_FOLDERS
 from hooking.exceptions import HookError
 
 TYPE_CHECKING = False
@@ -37,6 +37,8 @@ def check(script: Script) -> Iterator[Finding]:
     """Check mode, first line and place."""
     yield from _mode(script)
     yield from _place(script)
+    if script.data.startswith(PROGRAM):
+        return
     if not script.data.startswith(b"#!"):
         start = script.data[:3]
         hidden = "a byte order mark stands before #!" if start == b"\xef\xbb\xbf" else "it does not begin with #!"

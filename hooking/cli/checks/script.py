@@ -33,12 +33,14 @@ class Script:
         data: What it holds.
         points: Where it is called, as far as that can be told; else where it most likely is.
         sure: Whether its place or the user tells.
+        bundled: Whether it lies in a bundle, which has all that it imports.
     """
 
     path: Path
     data: bytes
     points: tuple[Point, ...]
     sure: bool
+    bundled: bool = False
 
     @property
     def text(self) -> str:
@@ -115,15 +117,17 @@ def load(path: Path, host_name: str | None = None, point: Point | None = None) -
         HookError: It is no regular file, or too large.
         OSError: It cannot be read.
     """
-    data = source_of(read_regular(path))
+    whole = read_regular(path)
+    data = source_of(whole)
+    bundled = data is not whole
     if point:
-        return Script(path, data, (point,), sure=True)
+        return Script(path, data, (point,), sure=True, bundled=bundled)
     try:
         driver, op = host.called_as(str(path), {})
         place = (points.find("vdsm", op),) if driver == "vdsm" else _of(driver)
-        return Script(path, data, place, sure=not place_above(path))
+        return Script(path, data, place, sure=not place_above(path), bundled=bundled)
     except InvocationError:
-        return Script(path, data, _likely(_text(data), host_name), sure=False)
+        return Script(path, data, _likely(_text(data), host_name), sure=False, bundled=bundled)
 
 
 def syntax_tree(data: bytes) -> ast.Module:

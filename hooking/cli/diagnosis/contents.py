@@ -15,7 +15,7 @@ from hooking.cli.checks.script import load
 from hooking.cli.diagnosis.findings import at
 from hooking.cli.diagnosis.folders import exposed
 from hooking.cli.diagnosis.host import children, is_file
-from hooking.cli.scripts import IMPORTS_HOOKING, PROGRAM, PROGRAM_FOLDERS, has_package
+from hooking.cli.scripts import IMPORTS_HOOKING, PROGRAM_FOLDERS, has_package
 from hooking.exceptions import HookError
 
 TYPE_CHECKING = False
@@ -68,7 +68,7 @@ def _is_script(path: str) -> bool:
 def _read(host: Host, path: str, *, runs: bool) -> Findings:
     try:
         script = load(Path(path))
-        found = [] if script.data.startswith(PROGRAM) else list(findings(script, no_run=True))
+        found = findings(script, no_run=True)
     except (HookError, OSError):  # it has gone, or is not ours to read
         return
     left_out = _SAID_BY_DOCTOR if host.tree.is_live else _SAID_BY_DOCTOR | _OF_THIS_MACHINE
@@ -83,7 +83,7 @@ def _read(host: Host, path: str, *, runs: bool) -> Findings:
 def _python(script: Script) -> str:
     """Return the interpreter of a script that needs this package; else nothing."""
     needs = script.is_python and IMPORTS_HOOKING.search(script.text) and not wants_vdsms_module(script)
-    if not needs or script.is_archive:
+    if not needs or script.bundled or script.is_archive:
         return ""
     path = "".join(script.shebang[:1])
     return shutil.which(script.interpreter, path=_PATH) or "" if os.path.basename(path) == "env" else path
