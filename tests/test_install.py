@@ -359,7 +359,7 @@ def test_what_cannot_be_written_leaves_what_was_there(root: Path, tmp_path: Path
 
 def test_the_live_host_is_roots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    refused(invoke("uninstall", "nothing"), "only root installs hooks on a host; become root, or give --root", 2)
+    refused(invoke("uninstall", "nothing"), "only root changes the hooks of a host; become root, or give --root", 2)
 
 
 @pytest.fixture

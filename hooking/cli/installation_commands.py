@@ -192,7 +192,7 @@ def _read(path: Path, names: tuple[str, ...], name: str | None, python: str | No
 
 def _require_root(tree: Tree, *, dry_run: bool) -> None:
     if tree.is_live and not dry_run and os.geteuid() != 0:
-        raise WrongUseError("only root installs hooks on a host; become root, or give --root or --dry-run")
+        raise WrongUseError("only root changes the hooks of a host; become root, or give --root or --dry-run")
 
 
 @contextlib.contextmanager
