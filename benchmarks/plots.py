@@ -1,4 +1,4 @@
-"""Plots as SVG: bars of ratios, and lines with logarithmic axes. They bring their own paper, light or dark."""
+"""Plots as SVG: bars of ratios, and lines with logarithmic axes, on white paper as the drawings of docs/."""
 
 from __future__ import annotations
 
@@ -21,17 +21,6 @@ STYLE = """
   .c3 { stroke: #59636e } .c4 { stroke: #bf3989 } .c5 { stroke: #bc4c00 }
   path { fill: none }
   circle { fill: #ffffff }
-  @media (prefers-color-scheme: dark) {
-    .paper { fill: #161b22; stroke: #3d444d }
-    .grid { stroke: #3d444d }
-    text { fill: #e6edf3 }
-    .small { fill: #9da7b3 }
-    .other { fill: #656c76 }
-    .ours { fill: #58a6ff }
-    .c0 { stroke: #58a6ff } .c1 { stroke: #d2a8ff } .c2 { stroke: #56d364 }
-    .c3 { stroke: #9da7b3 } .c4 { stroke: #ff9bce } .c5 { stroke: #ffa657 }
-    circle { fill: #161b22 }
-  }
 """
 
 WIDTH, LEFT, TOP = 900, 24, 72

@@ -366,6 +366,7 @@ def test_other_files_stay(tmp_path: Path) -> None:
         ("hook.py", "def (", "hook.py is not Python: invalid syntax"),
         ("hook.py", "\0", "hook.py is not Python: "),
         ("hook.py", "import broken", "broken.py is not Python: invalid syntax"),
+        ("hook.py", f"x = {'-' * 100_000}1", "hook.py is not Python: "),
     ],
 )
 def test_a_script_that_cannot_be_bundled_is_told_in_a_line(

@@ -595,7 +595,7 @@ def test_files_beside_those_that_libvirt_starts(tmp_path: Path) -> None:
 
 def test_a_script_beside_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hook(tmp_path, "libvirt/hooks/qemu", BASH + ". vfio-lib.sh\n")
-    monkeypatch.setattr("hooking.cli.host_files._LARGEST", 20)
+    monkeypatch.setattr("hooking.testing.private_folder._LARGEST", 20)
     assert codes(hook(tmp_path, "libvirt/hooks/vfio-lib.sh", BASH), "--no-run") == ["H110:1"]
 
 

@@ -387,6 +387,11 @@ def test_what_a_host_is_told_cannot_command_the_terminal() -> None:
     assert r"qemu/start a\x1b[31mb: exit status 0" in shown.output
 
 
+@pytest.mark.parametrize("name", sorted(hooking.commands))
+def test_the_help_of_every_command_has_an_example(name: str) -> None:
+    assert re.search(rf"Examples?:\n(.*\n)* +(exec )?hooking {name} ?", invoke(name, "--help").output)
+
+
 def test_the_help_has_its_examples_line_by_line() -> None:
     help_ = invoke("run", "--help").output
     assert "\n    hooking run ./pin.py guest-migration\n" in help_.replace("      hooking", "    hooking")

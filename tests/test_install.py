@@ -200,6 +200,7 @@ def test_a_program_is_installed_as_it_is(root: Path) -> None:
     [
         (SHELL, [], "has no hook = hooking.Hook(), so say when it is called, as in: --point qemu/prepare"),
         ("x = (\n", [], "has no hook = hooking.Hook()"),
+        (f"x = {'-' * 100_000}1\n", [], "has no hook = hooking.Hook()"),
         (SHELL, ["--point", "qemu/prepair"], "there is no hook point qemu/prepair; did you mean prepare"),
         (SHELL, ["--point", "after_vm_dehibernate"], "VDSM fails before it starts the script; leave it out"),
         (SHELL, ["--point", "qemu", "--name", "../evil"], "'../evil' is no name for a hook"),

@@ -10,11 +10,11 @@ import click
 import hooking
 from hooking import _process
 from hooking.cli.bundling import bundle as make, is_bundle
-from hooking.cli.host_files import read_regular
 from hooking.cli.options import WrongUseError
 from hooking.cli.scripts import PYTHON
 from hooking.exceptions import HookError, printable
 from hooking.testing import private_folder
+from hooking.testing.private_folder import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

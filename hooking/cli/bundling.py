@@ -22,9 +22,10 @@ import defusedxml
 
 import hooking
 from hooking._process import BUNDLE
-from hooking.cli.host_files import read_regular
+from hooking.cli.syntax import syntax_tree
 from hooking.exceptions import HookError
 from hooking.testing.executable import interpreter_of
+from hooking.testing.private_folder import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _add_own(script: Path, sources: dict[str, bytes], leave_out: set[str]) -> se
 def _imported(path: Path, data: bytes) -> set[str]:
     """Return the first words of the names of all modules that a source imports, but those of its own package."""
     try:
-        nodes = list(ast.walk(ast.parse(data)))
+        nodes = list(ast.walk(syntax_tree(data)))
     except (SyntaxError, ValueError, RecursionError) as error:
         raise HookError(f"{path} is not Python: {error}") from error
     imports = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]

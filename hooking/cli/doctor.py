@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import time
 from dataclasses import asdict
 from importlib.metadata import version
 
@@ -63,7 +62,7 @@ def doctor(tree: Tree, most: int, *, as_json: bool) -> None:
         click.echo(json.dumps({"facts": _facts(host), **rows}, indent=2))
     else:
         _show(tree, _facts(host), found, failures)
-    raise SystemExit(int(any(finding.severity != "note" for _, finding in found)))
+    raise SystemExit(int(_is_wrong(found)))
 
 
 def _facts(host: Host) -> dict[str, str]:
@@ -82,21 +81,24 @@ def _show(tree: Tree, facts: dict[str, str], found: list[tuple[str, Found]], fai
         print_line(console, f"{name}: ", "bold", fact)
     for path, finding in found:
         finding.show(path)
+    if not _is_wrong(found):
+        if not all(_is_changed_since(tree, failure) for failure in failures):
+            print_line(console, "No fault was found in the set-up; but see the failures.")
+        elif any(finding.code == "D107" for _, finding in found):
+            print_line(console, "Nothing is wrong, as far as you can see.", "green")
+        else:
+            print_line(console, "Nothing is wrong.", "green")
+    if failures:
+        print_line(console, "Last failures, the newest first, in UTC:", "bold")
     groups: dict[tuple[str, ...], list[Failure]] = {}
     for failure in failures:
         groups.setdefault((failure.script, failure.guest, str(failure.status), failure.message), []).append(failure)
-    if not any(finding.severity != "note" for _, finding in found):
-        all_seen = all(finding.code != "D107" for _, finding in found)
-        if not all(_is_changed_since(tree, failure) for failure in failures):
-            print_line(console, "No fault was found in the set-up; but see the failures.")
-        else:
-            print_line(
-                console, "Nothing is wrong." if all_seen else "Nothing is wrong, as far as you can see.", "green"
-            )
-    if failures:
-        print_line(console, "Last failures, the newest first, in UTC:", "bold")
     for group in groups.values():
         _show_failures(console, tree, group)
+
+
+def _is_wrong(found: list[tuple[str, Found]]) -> bool:
+    return any(finding.severity != "note" for _, finding in found)
 
 
 def _is_changed_since(tree: Tree, failure: Failure) -> bool:
@@ -105,7 +107,7 @@ def _is_changed_since(tree: Tree, failure: Failure) -> bool:
         changed = os.stat(tree.at(failure.script)).st_mtime
     except OSError:
         return True
-    return failure.time < time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(changed))
+    return failure.time < log.in_utc(changed)
 
 
 def _show_failures(console: Console, tree: Tree, failures: list[Failure]) -> None:

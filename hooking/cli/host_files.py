@@ -18,11 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
-
 _MOST_LINKS = 40  # as in Linux
-
-_LARGEST = 64 * 2**20
 
 NO_FILE = "no regular file"
 """The checksum of a link, a folder, and whatever else has none."""
@@ -143,7 +139,7 @@ class Tree:
             raise HookError(
                 f"{place} belongs to user {found.st_uid}, who could change hooks; do: chown root {quoted(place)}"
             )
-        if found.st_mode & OTHERS_CAN_WRITE:
+        if found.st_mode & private_folder.OTHERS_CAN_WRITE:
             raise HookError(f"others can write to {place}, and change hooks; do: chmod go-w {quoted(place)}")
         return True
 
@@ -164,19 +160,3 @@ def quoted(path: str) -> str:
 def checksum(data: bytes) -> str:
     """Return the SHA-256 of ``data``."""
     return hashlib.sha256(data).hexdigest()
-
-
-def read_regular(path: str | os.PathLike[str]) -> bytes:
-    """Return the content of a regular file; what is none is not waited for.
-
-    Raises:
-        HookError: It is something else, or too large for a script.
-        OSError: It cannot be read.
-    """
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise HookError(f"{path} is no regular file, so it is no script")
-        if found.st_size > _LARGEST:
-            raise HookError(f"{path} has more than {_LARGEST >> 20} MiB, so it is no script")
-        return file.read(_LARGEST)

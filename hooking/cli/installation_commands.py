@@ -6,13 +6,11 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from hooking.cli import daemons, give_up_output, installation, listing, options
@@ -20,6 +18,7 @@ from hooking.cli.diagnosis.host import look
 from hooking.cli.diagnosis.processes import is_aware
 from hooking.cli.manifests import FOLDER, Manifests
 from hooking.cli.options import WrongUseError
+from hooking.cli.screen import print_table
 from hooking.cli.scripts import read_script
 from hooking.exceptions import HookError, printable
 
@@ -115,8 +114,12 @@ def reload(tree: Tree, *, dry_run: bool) -> None:
     Only a driver's first script needs it. The daemons that see this host's folder of hooks get SIGHUP, as by systemctl
     reload; those in containers do not.
 
+    \b
+    Example:
+        hooking reload
+
     Exit status: 0 if it was sent, 1 if there is no daemon or it is not yours, 2 if the command was used wrongly.
-    """
+    """  # noqa: D301 - click wants the backspace itself
     with _told():
         found = [daemon for daemon in daemons.running(tree) if daemon.sees is not False]
         if not found:
@@ -134,8 +137,12 @@ def uninstall(name: str, tree: Tree, *, dry_run: bool, force: bool) -> None:
 
     If one was changed since, all is kept.
 
+    \b
+    Example:
+        hooking uninstall pin
+
     Exit status: 0 if it is gone, 1 if it is not, 2 if the command was used wrongly.
-    """
+    """  # noqa: D301 - click wants the backspace itself
     _require_root(tree, dry_run=dry_run)
     with _told():
         manifest = _find(tree, name)
@@ -158,10 +165,15 @@ def list_(pattern: str, tree: Tree, *, as_json: bool) -> None:
     PATTERN: show only libvirt drivers and hook points of VDSM whose name has this in it. Standard error has which
     installed files do not run, and what the libvirt daemons log about scripts that they do not run.
 
+    \b
+    Examples:
+        hooking list
+        hooking list qemu --json
+
     Exit status: 0 if they are shown, 1 if they cannot be read, 2 if the command was used wrongly.
-    """
+    """  # noqa: D301 - click wants the backspace itself
     with _told():
-        listing.look(tree)
+        listing.require_sight(tree)
         known = _known(tree)
         rows = [asdict(row) for row in listing.listed(tree, known) if pattern in row.point]
         for path in listing.idle(tree, known):
@@ -180,7 +192,7 @@ def list_(pattern: str, tree: Tree, *, as_json: bool) -> None:
         hook = f"{row['hook']} (changed)" if row["changed"] else row["hook"] or "-"
         cells = row["point"], row["path"], row["owner"], (row["sha256"] or "-")[:12], hook
         table.add_row(*(printable(cell, keep="") for cell in cells))
-    Console(width=None if sys.stdout.isatty() else 200, markup=False).print(table)
+    print_table(table)
 
 
 def _read(path: Path, names: tuple[str, ...], name: str | None, python: str | None, tree: Tree) -> Script:
@@ -202,8 +214,10 @@ def _told() -> Generator[None, None, None]:
         yield
     except subprocess.CalledProcessError as error:
         raise click.ClickException(f"{error.cmd[0]} failed: {error.stderr.decode(errors='replace').strip()}") from error
-    except (HookError, OSError) as error:
+    except HookError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(": ".join(filter(None, (error.filename, error.strerror)))) from error
 
 
 def _known(tree: Tree) -> dict[str, Manifest]:

@@ -74,7 +74,7 @@ def listed(tree: Tree, known: dict[str, Manifest]) -> list[Listed]:
     return found
 
 
-def look(tree: Tree) -> None:
+def require_sight(tree: Tree) -> None:
     """Find out whether this user can see which scripts there are.
 
     Raises:

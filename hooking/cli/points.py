@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from hooking.cli.options import WrongUseError
+from hooking.cli.screen import print_table
 from hooking.points import Point, all_points, misspelt
 
 _COLUMNS = ("name", "document", "reply", "failure", "then", "action", "on_error", "since", "until", "remark")
@@ -38,7 +37,7 @@ def points(pattern: str, *, as_json: bool) -> None:
     table = Table(*_COLUMNS, box=None, header_style="bold")
     for row in rows:
         table.add_row(*(value or "-" for value in row.values()))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    print_table(table)
 
 
 def _row(point: Point) -> dict[str, str | None]:

@@ -13,13 +13,13 @@ from hooking import points
 from hooking.cli import options
 from hooking.cli.bundling import source_of
 from hooking.cli.checks.script import is_at_place
-from hooking.cli.host_files import read_regular
 from hooking.cli.options import WrongUseError
 from hooking.cli.ready_made import load_hook, points_of
 from hooking.cli.screen import print_diff, print_line, print_words
 from hooking.cli.scripts import has_hook
 from hooking.exceptions import HookError
 from hooking.testing.life_cycles import LIFE_CYCLES, Options, Scene, install
+from hooking.testing.private_folder import read_regular
 from hooking.testing.vdsmd import Vdsmd
 
 TYPE_CHECKING = False

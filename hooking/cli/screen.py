@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
+from rich.console import Console
 from rich.text import Text
 
 from hooking.exceptions import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.table import Table
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -28,3 +31,8 @@ def print_words(console: Console, words: str) -> None:
     """Print what a script said; it cannot command the terminal."""
     if words:
         console.print(Text(printable(words.rstrip("\n")), style="yellow"))
+
+
+def print_table(table: Table) -> None:
+    """Print a table; where no terminal limits it, its cells stay whole."""
+    Console(width=None if sys.stdout.isatty() else 200, markup=False).print(table)

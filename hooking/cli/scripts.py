@@ -12,10 +12,12 @@ from pathlib import Path
 
 from hooking import points
 from hooking.cli.bundling import is_bundle, source_of
-from hooking.cli.host_files import OTHERS_CAN_WRITE, quoted, read_regular
+from hooking.cli.host_files import quoted
 from hooking.cli.ready_made import load_hook, points_of
+from hooking.cli.syntax import syntax_tree
 from hooking.exceptions import HookError
 from hooking.testing.executable import interpreter_of
+from hooking.testing.private_folder import OTHERS_CAN_WRITE, read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,7 +122,7 @@ def _read(path: Path) -> bytes:
 def has_hook(data: bytes) -> bool:
     """Tell whether a script assigns a `Hook` to ``hook``, and so can be loaded without being run."""
     try:
-        statements = ast.parse(data).body
+        statements = syntax_tree(data).body
         pattern = r"hook(: [\w.]+)? = (hooking\.)?Hook\("
         return any(re.match(pattern, ast.unparse(statement)) for statement in statements)
     except (SyntaxError, ValueError, RecursionError):

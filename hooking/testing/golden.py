@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 from dataclasses import dataclass
 from typing import cast
 from xml.etree.ElementTree import canonicalize
 
 from hooking.call import read_document
 from hooking.document import parse, serialise
-from hooking.exceptions import DocumentError
+from hooking.exceptions import DocumentError, HookError
 from hooking.testing.difference import unified_diff
+from hooking.testing.private_folder import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,10 +119,9 @@ def read_bytes(path: Path) -> bytes:
         DocumentError: It cannot be read, or is no regular file, which could have no end.
     """
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise DocumentError(f"{path} is no regular file")
-            return file.read()
+        return read_regular(path, "file of a recording")
+    except HookError as error:
+        raise DocumentError(str(error)) from error
     except OSError as error:
         raise DocumentError(f"cannot read {path}: {error.strerror}") from error
 

@@ -1,4 +1,4 @@
-"""Files that only their owner can read, stored where other users may be at work too."""
+"""Files where other users may be at work too: stored for their owner alone, and read only if they are files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
+OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _SHARED = 0o1777
+_LARGEST = 64 * 2**20
 
 
 def store(folder: str | Path, label: str, files: Mapping[str, bytes]) -> Path:
@@ -86,6 +87,26 @@ def publish(path: str | Path, data: bytes, mode: int) -> None:
         raise HookError(f"cannot write {path}: {error.strerror}") from error
 
 
+def read_regular(path: str | os.PathLike[str], kind: str = "script") -> bytes:
+    """Return the content of a regular file; what is none is not waited for.
+
+    Args:
+        path: The file.
+        kind: What it should be, for the message.
+
+    Raises:
+        HookError: It is something else, or too large.
+        OSError: It cannot be read.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise HookError(f"{path} is no regular file, so it is no {kind}")
+        if found.st_size > _LARGEST:
+            raise HookError(f"{path} has more than {_LARGEST >> 20} MiB, so it is no {kind}")
+        return file.read(_LARGEST)
+
+
 def create(path: str, mode: int, folder: int | None = None) -> contextlib.AbstractContextManager[int]:
     """Open a new file for writing; its descriptor is closed at the end of the block.
 
@@ -106,7 +127,7 @@ def _open_folder(folder: str) -> Generator[int, None, None]:
             raise HookError(
                 f"{folder} belongs to user {found.st_uid}, who could change recordings; use one of your own"
             )
-        if found.st_mode & _OTHERS_CAN_WRITE and not found.st_mode & stat.S_ISVTX:
+        if found.st_mode & OTHERS_CAN_WRITE and not found.st_mode & stat.S_ISVTX:
             raise HookError(f"others can write to {folder}, and change recordings; do: chmod go-w, or chmod +t")
         yield descriptor
 

@@ -13,10 +13,11 @@ import hooking
 from hooking import points
 from hooking.cli.bundling import is_bundle
 from hooking.cli.checks.findings import Finding
-from hooking.cli.checks.script import is_at_place, place_above, syntax_tree
-from hooking.cli.host_files import read_regular
+from hooking.cli.checks.script import is_at_place, place_above
 from hooking.cli.scripts import IMPORTS_HOOKING, PROGRAM, PROGRAM_FOLDERS
+from hooking.cli.syntax import syntax_tree
 from hooking.exceptions import HookError
+from hooking.testing.private_folder import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def wants_vdsms_module(script: Script) -> bool:
         return False
     try:
         used = set(_used(ast.walk(syntax_tree(script.data))))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RecursionError):
         return False
     return bool(used) and used <= _VDSMS_NAMES
 

@@ -8,7 +8,7 @@ import re
 from hooking.cli.checks import handlers, python_commands, python_logic, python_words
 from hooking.cli.checks.findings import Finding
 from hooking.cli.checks.python_names import EXITS, Module
-from hooking.cli.checks.script import syntax_tree
+from hooking.cli.syntax import syntax_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from dataclasses import dataclass
 
 from hooking import host, points
 from hooking.cli.bundling import source_of
-from hooking.cli.host_files import read_regular
 from hooking.exceptions import InvocationError
+from hooking.testing.private_folder import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,28 +117,17 @@ def load(path: Path, host_name: str | None = None, point: Point | None = None) -
     """
     whole = read_regular(path)
     data = source_of(whole)
-    bundled = data is not whole
-    if point:
-        return Script(path, data, (point,), sure=True, bundled=bundled)
+    place, sure = ((point,), True) if point else _called_at(path, data, host_name)
+    return Script(path, data, place, sure, bundled=data != whole)
+
+
+def _called_at(path: Path, data: bytes, host_name: str | None) -> tuple[tuple[Point, ...], bool]:
+    """Return where a script is called, and whether its place tells."""
     try:
         driver, op = host.called_as(str(path), {})
-        place = (points.find("vdsm", op),) if driver == "vdsm" else _of(driver)
-        return Script(path, data, place, sure=not place_above(path), bundled=bundled)
     except InvocationError:
-        return Script(path, data, _likely(_text(data), host_name), sure=False, bundled=bundled)
-
-
-def syntax_tree(data: bytes) -> ast.Module:
-    """Parse a Python script without a word of what is old in it.
-
-    Raises:
-        SyntaxError: It is no Python.
-        ValueError: It has bytes that no script has.
-        RecursionError: It is too deeply nested, as for a `MemoryError`.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(data)
+        return _likely(_text(data), host_name), False
+    return (points.find("vdsm", op),) if driver == "vdsm" else _of(driver), not place_above(path)
 
 
 def _is_archive(data: bytes) -> bool:

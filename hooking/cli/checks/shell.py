@@ -45,7 +45,7 @@ def check_command(command: Command, program: Program, script: Script) -> Iterato
     if not (command.background and _is_silent(command)):
         yield from _calls(words, command, program, script)
     yield from _speech(name, words, command, program, script)
-    if command.background and not _is_silent(command) and _reaches_host(command, program) and not _waits(program):
+    if command.background and not _is_silent(command) and program.is_heard(command.function) and not _waits(program):
         yield Finding("H204", command.line, " ".join([*command.words[:3], "&"]))
     yield from shell_files.check(name, words, command, program)
     yield from _code(name, words, command, program, script)
@@ -134,11 +134,6 @@ def _reads_document(name: str, command: Command, *, to_log: bool) -> bool:
     if command.input or command.output == "$()":
         return False
     return (name == "cat" and not files and to_log) or (name == "tee" and any(map(programs.LOG_FILE.search, files)))
-
-
-def _reaches_host(command: Command, program: Program) -> bool:
-    """Tell whether a command has the host's pipes, or at least some call of its function."""
-    return program.is_heard(command.function)
 
 
 def _is_silent(command: Command) -> bool:

@@ -7,9 +7,9 @@ import stat
 
 from hooking.cli.diagnosis.findings import at
 from hooking.cli.diagnosis.host import children, is_folder, mode
-from hooking.cli.host_files import OTHERS_CAN_WRITE
 from hooking.cli.listing import owner
 from hooking.cli.scripts import FOLDERS
+from hooking.testing.private_folder import OTHERS_CAN_WRITE
 from hooking.testing.virhook import SCAN_ORDER
 
 TYPE_CHECKING = False

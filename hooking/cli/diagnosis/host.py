@@ -8,9 +8,9 @@ import stat
 from dataclasses import dataclass
 
 from hooking.cli import daemons, listing
-from hooking.cli.host_files import read_regular
 from hooking.cli.scripts import FOLDERS
 from hooking.exceptions import HookError
+from hooking.testing.private_folder import read_regular
 from hooking.testing.virhook import SCAN_ORDER
 
 TYPE_CHECKING = False

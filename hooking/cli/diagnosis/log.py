@@ -194,6 +194,11 @@ def _tail(path: Path) -> str:
         return ""
 
 
+def in_utc(seconds: float) -> str:
+    """Return a time as failures have it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
+
+
 def _journal(most: int) -> list[Failure]:
     """Return what daemons without a log file of their own told systemd."""
     matches = [f"CODE_FUNC={caller}" for caller in _CALLERS]
@@ -207,5 +212,4 @@ def _entry(row: str) -> Failure | None:
     if not isinstance(message, str):  # but bytes, where it is no text
         message = bytes(message).decode("utf-8", "replace")
     seconds, micros = divmod(int(entry["__REALTIME_TIMESTAMP"]), 10**6)
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
-    return _failure(f"{when}.{micros // 1000:03}", message)
+    return _failure(f"{in_utc(seconds)}.{micros // 1000:03}", message)

@@ -58,7 +58,7 @@ def is_aware(host: Host, daemon: Daemon, driver: str) -> bool:
     look, scripts = daemons.last_look(host.tree, daemon), host.scripts.get(driver, [])
     if not scripts or any(_placed(host, script) <= look for script in scripts):
         return bool(scripts)
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(look + 1))
+    since = log.in_utc(look + 1)
     return any(failure.driver == driver and failure.time >= since for failure in log.failures(host.tree, _MOST))
 
 
